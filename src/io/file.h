@@ -1,0 +1,92 @@
+// Ports for files and directories. Paths are relative to the Directory they are given to, with '/' between names.
+// Calls are made on one shard; a call of one File may overlap another's. Errors carry KAFKA_STORAGE_ERROR, the path and
+// errno; "not found" is os_error ENOENT. Every Task runs the operation to its end even when its awaiting frame is
+// destroyed.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/task.h"
+
+namespace stele::io {
+
+enum class OpenMode {
+  kRead,       // must exist
+  kReadWrite,  // must exist
+  kCreate,     // read and write; made if absent
+  kCreateNew,  // read and write; must not exist
+};
+
+class File {
+ public:
+  // Closes. Data not synced stays in the kernel (or, in a simulated crash, is lost).
+  virtual ~File() = default;
+
+  // Writes all of it at `offset` into the page cache, inline on the shard. After an error any prefix may be there.
+  virtual base::Task<base::Result<void>> write(uint64_t offset, std::span<const iovec> from) = 0;
+  // Reads up to into.size() bytes; fewer only at the end of the file.
+  virtual base::Task<base::Result<size_t>> read(uint64_t offset, base::MutableBytes into) = 0;
+  // The same, but answers EAGAIN in os_error at once where the bytes are not in the page cache.
+  virtual base::Result<size_t> try_read(uint64_t offset, base::MutableBytes into) = 0;
+  // Data, and the metadata needed to read it back, are on stable storage on return. After an error the state of every
+  // write since the last good sync is unknown, and a later success says nothing about them: never retry.
+  virtual base::Task<base::Result<void>> sync() = 0;
+  // Cuts or extends with zeros.
+  virtual base::Task<base::Result<void>> truncate(uint64_t size) = 0;
+  virtual base::Result<uint64_t> size() const = 0;
+};
+
+struct Entry {
+  std::string name;
+  bool directory = false;
+  uint64_t size = 0;
+};
+
+struct Space {
+  uint64_t total_bytes = 0;
+  uint64_t usable_bytes = 0;
+};
+
+// A held lock file; gives the lock back when destroyed.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+class Directory {
+ public:
+  virtual ~Directory() = default;
+
+  virtual base::Task<base::Result<std::unique_ptr<File>>> open(std::string path, OpenMode mode) = 0;
+  // A directory below this one; made (with its parents) where `create` says so.
+  virtual base::Task<base::Result<std::unique_ptr<Directory>>> open_directory(std::string path, bool create) = 0;
+  // Sorted by name, without "." and "..".
+  virtual base::Task<base::Result<std::vector<Entry>>> list(std::string path = "") = 0;
+  // Replaces an existing file. On stable storage only after sync() of the directories concerned.
+  virtual base::Task<base::Result<void>> rename(std::string from, std::string to) = 0;
+  virtual base::Task<base::Result<void>> remove(std::string path) = 0;  // a file; absent is ENOENT
+  virtual base::Task<base::Result<void>> remove_tree(std::string path) = 0;
+  // The entries of this directory (or of the one at `path`) are on stable storage on return.
+  virtual base::Task<base::Result<void>> sync(std::string path = "") = 0;
+  // Takes an exclusive lock as java.nio's FileChannel.tryLock does (fcntl); an error where another process holds it.
+  virtual base::Result<std::unique_ptr<FileLock>> lock(std::string path) = 0;
+  virtual base::Result<Space> space() const = 0;
+  virtual const std::string& path() const = 0;  // for messages: absolute in production
+};
+
+// Whole-file conveniences over the ports.
+base::Task<base::Result<base::ByteVector>> read_whole(Directory& directory, std::string path, uint64_t bytes_max);
+// Writes `<path>.tmp`, syncs it, renames it over `path`, syncs the directory: after a crash the old or the new content
+// stands.
+base::Task<base::Result<void>> write_atomically(Directory& directory, std::string path, base::ByteVector content);
+
+}  // namespace stele::io
