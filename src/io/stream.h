@@ -48,6 +48,8 @@ class Stream {
 class DetachedStream {
  public:
   virtual ~DetachedStream() = default;
+  virtual const std::string& peer_address() const = 0;
+  virtual uint16_t peer_port() const = 0;
 };
 
 class Listener {
