@@ -88,9 +88,14 @@ base::Result<RecordView> read_record(base::Bytes bytes, const RecordContext& con
   if (length < 0 || static_cast<size_t>(length) > bytes.size() - prefix) {
     return invalid(fmt::format("a record has length {}, but {} bytes are left", length, bytes.size() - prefix));
   }
-  Cursor body{bytes.subspan(prefix, static_cast<size_t>(length))};
+  const auto body = static_cast<size_t>(length);
+  return read_record_body(bytes.subspan(prefix, body), prefix + body, context);
+}
+
+base::Result<RecordView> read_record_body(base::Bytes bytes, size_t size, const RecordContext& context) {
+  Cursor body{bytes};
   RecordView record;
-  record.size = prefix + static_cast<size_t>(length);
+  record.size = size;
   record.attributes = body.byte();
   record.timestamp_delta = body.varlong();
   record.offset_delta = body.varint();

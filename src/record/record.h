@@ -69,6 +69,8 @@ struct RecordContext {
 // Reads the record at the start of `bytes`. kInvalidRecord (87) with a sentence where Kafka says so: a cut record, a
 // length that does not match its content, a negative header count, a null header key.
 base::Result<RecordView> read_record(base::Bytes bytes, const RecordContext& context);
+// The same for what follows the length field, which is `size` minus the body's size long.
+base::Result<RecordView> read_record_body(base::Bytes body, size_t size, const RecordContext& context);
 
 // Walks over the records of one uncompressed batch in place. See reader.h for batches of any codec.
 class RecordIterator {

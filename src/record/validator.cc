@@ -1,0 +1,410 @@
+#include "record/validator.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "record/builder.h"
+#include "record/reader.h"
+#include "record/record.h"
+
+namespace stele::record {
+
+using base::ErrorCode;
+
+namespace {
+
+std::unexpected<Rejection> reject(ErrorCode code, std::string message) {
+  return std::unexpected(Rejection{code, std::move(message), {}});
+}
+
+std::unexpected<Rejection> reject(base::Error error) { return reject(error.code, std::move(error.message)); }
+
+// What the rules for one record look at. Sizes are -1 for null.
+struct RecordFacts {
+  int64_t offset = 0;
+  base::Timestamp timestamp;
+  int32_t key_size = -1;
+  int32_t value_size = -1;
+};
+
+int32_t size_of(const NullableBytes& bytes) { return bytes ? static_cast<int32_t>(bytes->size()) : -1; }
+
+RecordFacts facts_of(const RecordView& record) {
+  return {record.offset.value(), record.timestamp, size_of(record.key), size_of(record.value)};
+}
+
+int64_t wrapping_subtract(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+int64_t wrapping_add(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+
+// Applies the rules for single records of LogValidator.validateRecord, and gathers what the batch as a whole needs.
+class RecordRules {
+ public:
+  RecordRules(const BatchView& batch, const AppendRules& rules, base::Timestamp now, bool in_place_compressed)
+      : batch_(batch), rules_(rules), now_(now.value()), compressed_(in_place_compressed) {}
+
+  void check(const RecordFacts& record);
+  // The rejection that the records seen so far call for, if any.
+  std::optional<Rejection> rejection() &&;
+  int32_t count() const { return count_; }
+  base::Timestamp max_timestamp() const { return max_timestamp_; }
+  bool offsets_are_consecutive() const { return offsets_are_consecutive_; }
+  bool has_negative_timestamp() const { return has_negative_timestamp_; }
+
+ private:
+  bool has_fault(const RecordFacts& record);
+  void add_error(std::string message);
+
+  const BatchView& batch_;
+  const AppendRules& rules_;
+  int64_t now_;
+  bool compressed_;
+  int32_t count_ = 0;
+  base::Timestamp max_timestamp_ = base::kNoTimestamp;
+  bool offsets_are_consecutive_ = true;
+  bool has_negative_timestamp_ = false;
+  size_t error_count_ = 0;
+  bool has_timestamp_error_ = false;
+  std::vector<RecordError> errors_;
+};
+
+void RecordRules::check(const RecordFacts& record) {
+  const bool fault = has_fault(record);
+  if (!fault && record.offset != count_) offsets_are_consecutive_ = false;
+  if (record.timestamp < base::kNoTimestamp) has_negative_timestamp_ = true;
+  max_timestamp_ = std::max(max_timestamp_, record.timestamp);
+  ++count_;
+}
+
+bool RecordRules::has_fault(const RecordFacts& record) {
+  if (rules_.compacted && record.key_size < 0) {
+    add_error(
+        fmt::format("Compacted topic cannot accept message without key in topic partition {}.", rules_.partition));
+    return true;
+  }
+  if (rules_.timestamp_type == TimestampType::kCreateTime && record.timestamp != base::kNoTimestamp) {
+    const int64_t age = wrapping_subtract(now_, record.timestamp.value());
+    if (age <= rules_.before_max_ms && wrapping_subtract(0, age) <= rules_.after_max_ms) return false;
+    has_timestamp_error_ = true;
+    add_error(
+        fmt::format("Timestamp {} of message with offset {} is out of range. The timestamp should be within [{}, {}]",
+                    record.timestamp.value(), record.offset, wrapping_subtract(now_, rules_.before_max_ms),
+                    wrapping_add(now_, rules_.after_max_ms)));
+    return true;
+  }
+  if (batch_.timestamp_type() != TimestampType::kLogAppendTime) return false;
+  has_timestamp_error_ = true;
+  add_error(
+      fmt::format("Invalid timestamp type in message {}(offset={}, timestamp={}, key={} bytes, value={} bytes). "
+                  "Producer should not set timestamp type to LogAppendTime.",
+                  compressed_ ? "PartialDefaultRecord" : "DefaultRecord", record.offset, record.timestamp.value(),
+                  compressed_ ? record.key_size : std::max(record.key_size, 0),
+                  compressed_ ? record.value_size : std::max(record.value_size, 0)));
+  return true;
+}
+
+void RecordRules::add_error(std::string message) {
+  if (error_count_++ < kRecordErrorsMax) errors_.push_back({count_, std::move(message)});
+}
+
+std::optional<Rejection> RecordRules::rejection() && {
+  if (error_count_ == 0) return std::nullopt;
+  if (has_timestamp_error_) {
+    return Rejection{ErrorCode::kInvalidTimestamp, "One or more records have been rejected due to invalid timestamp",
+                     std::move(errors_)};
+  }
+  std::string shown;
+  for (size_t i = 0; i < std::min<size_t>(errors_.size(), 3); ++i) {
+    shown += fmt::format("{}RecordError(batchIndex={}, message='{}')", i == 0 ? "" : ", ", errors_[i].index,
+                         errors_[i].message);
+  }
+  return Rejection{ErrorCode::kInvalidRecord,
+                   fmt::format("One or more records have been rejected due to {} record errors in total, and only "
+                               "showing the first three errors at most: [{}]",
+                               error_count_, shown),
+                   std::move(errors_)};
+}
+
+// What Kafka's broker checks before it looks into a Produce request's batch (ProduceRequest.validateRecords): a single
+// batch of magic 2, of a codec that this version of the request knows.
+std::expected<BatchView, Rejection> only_batch(base::Bytes records, const AppendRules& rules) {
+  const auto version = rules.produce_version;
+  BatchReader reader{records};
+  const base::Result<std::optional<BatchView>> first = reader.next();
+  if (!first.ok()) return reject(first.error());
+  if (!*first) {
+    return reject(
+        ErrorCode::kInvalidRecord,
+        fmt::format("Produce requests with version {} must have at least one record batch per partition", version));
+  }
+  const BatchView batch = **first;
+  if (batch.magic() != kMagic2) {
+    return reject(
+        ErrorCode::kInvalidRecord,
+        fmt::format("Produce requests with version {} are only allowed to contain record batches with magic version 2",
+                    version));
+  }
+  constexpr int16_t kFirstVersionWithZstd = 7;
+  if (version < kFirstVersionWithZstd && batch.codec() == Codec::kZstd) {
+    return reject(
+        ErrorCode::kUnsupportedCompressionType,
+        fmt::format("Produce requests with version {} are not allowed to use ZStandard compression", version));
+  }
+  const base::Result<std::optional<BatchView>> second = reader.next();
+  if (!second.ok()) return reject(second.error());
+  if (*second) {
+    return reject(
+        ErrorCode::kInvalidRecord,
+        fmt::format("Produce requests with version {} are only allowed to contain exactly one record batch per "
+                    "partition",
+                    version));
+  }
+  return batch;
+}
+
+// UnifiedLog.analyzeAndValidateRecords, in its order.
+std::optional<Rejection> check_whole(const BatchView& batch, const AppendRules& rules) {
+  if (rules.origin == AppendOrigin::kClient && batch.base_offset() != base::Offset{0}) {
+    return Rejection{ErrorCode::kInvalidRecord,
+                     fmt::format("The baseOffset of the record batch in the append to {} should be 0, but it is {}",
+                                 rules.partition, batch.base_offset().value()),
+                     {}};
+  }
+  if (batch.size() > rules.batch_bytes_max) {
+    return Rejection{ErrorCode::kMessageTooLarge,
+                     fmt::format("The record batch size in the append to {} is {} bytes which exceeds the maximum "
+                                 "configured value of {}.",
+                                 rules.partition, batch.size(), rules.batch_bytes_max),
+                     {}};
+  }
+  if (!batch.crc_valid()) {
+    return Rejection{
+        ErrorCode::kCorruptMessage,
+        fmt::format("Record is corrupt (stored crc = {}) in topic partition {}.", batch.crc(), rules.partition),
+        {}};
+  }
+  if (!is_known(batch.codec())) {
+    return Rejection{ErrorCode::kUnknownServerError,
+                     fmt::format("Unknown compression type id: {}", static_cast<int>(batch.codec())),
+                     {}};
+  }
+  return std::nullopt;
+}
+
+// LogValidator.validateBatch.
+std::optional<std::string> fault_of_client_header(const BatchView& batch, std::string_view partition) {
+  const int64_t span = int64_t{batch.last_offset_delta()} + 1;
+  if (span <= 0) {
+    return fmt::format("Batch has an invalid offset range: [{}, {}] in topic partition {}", batch.base_offset().value(),
+                       batch.last_offset().value(), partition);
+  }
+  if (batch.record_count() <= 0) {
+    return fmt::format("Invalid reported count for record batch: {} in topic partition {}", batch.record_count(),
+                       partition);
+  }
+  if (span != batch.record_count()) {
+    return fmt::format("Inconsistent batch offset range [{}, {}] and count of records {} in topic partition {}",
+                       batch.base_offset().value(), batch.last_offset().value(), batch.record_count(), partition);
+  }
+  if (batch.is_control()) {
+    return fmt::format("Clients are not allowed to write control records in topic partition {}", partition);
+  }
+  if (batch.has_producer() && batch.base_sequence() < 0) {
+    return fmt::format("Invalid sequence number {} in record batch with producerId {} in topic partition {}",
+                       batch.base_sequence(), batch.producer_id().value(), partition);
+  }
+  return std::nullopt;
+}
+
+// Reads one record of a compressed batch without keeping its bytes (DefaultRecord.readPartiallyFrom): its length field
+// and what lies between its headers and the next record are not compared, which is why the deltas are.
+bool scan_record(PieceSource& source, const RecordContext& context, RecordFacts& facts, std::string_view& fault) {
+  fault = "a compressed batch ends inside a record";
+  int32_t length = 0;
+  if (!source.varint(length)) return false;
+  source.get();  // attributes; at the end of the stream the next read fails
+  int64_t timestamp_delta = 0;
+  int32_t offset_delta = 0;
+  if (!source.varlong(timestamp_delta) || !source.varint(offset_delta)) return false;
+  facts.timestamp =
+      context.append_time.value_or(base::Timestamp{wrapping_add(context.base_timestamp.value(), timestamp_delta)});
+  facts.offset = wrapping_add(context.base_offset.value(), offset_delta);
+  const auto skip_bytes = [&source](int32_t& size) {
+    return source.varint(size) && source.skip(static_cast<size_t>(std::max(size, 0)));
+  };
+  if (!skip_bytes(facts.key_size) || !skip_bytes(facts.value_size)) return false;
+  int32_t header_count = 0;
+  if (!source.varint(header_count)) return false;
+  if (header_count < 0) {
+    fault = "a record has a negative number of headers";
+    return false;
+  }
+  for (int32_t i = 0; i < header_count; ++i) {
+    int32_t size = 0;
+    if (!source.varint(size)) return false;
+    if (size < 0) {
+      fault = "a record header has a negative key length";
+      return false;
+    }
+    if (!source.skip(static_cast<size_t>(size)) || !skip_bytes(size)) return false;
+  }
+  return true;
+}
+
+std::optional<Rejection> scan_compressed(const BatchView& batch, RecordRules& rules, Decompressor& decompressor) {
+  base::Error broken;
+  if (base::Result<void> started = decompressor.start(batch.codec(), batch.payload()); !started.ok()) {
+    return Rejection{started.error().code, started.error().message, {}};
+  }
+  PieceSource source{decompressor, broken};
+  const RecordContext context = RecordContext::of(batch);
+  for (int32_t i = 0; i < batch.record_count(); ++i) {
+    RecordFacts facts;
+    std::string_view fault;
+    if (!scan_record(source, context, facts, fault)) {
+      if (source.failed()) return Rejection{broken.code, broken.message, {}};
+      return Rejection{ErrorCode::kInvalidRecord, std::string{fault}, {}};
+    }
+    rules.check(facts);
+  }
+  const bool more = source.get() >= 0;
+  if (source.failed()) return Rejection{broken.code, broken.message, {}};
+  if (more) return Rejection{ErrorCode::kInvalidRecord, "a compressed batch has bytes behind its last record", {}};
+  return std::nullopt;
+}
+
+// Reads records in full: those of an uncompressed batch, and those that will be written anew.
+template <class Records>
+std::optional<Rejection> scan_full(Records& records, RecordRules& rules) {
+  while (true) {
+    const base::Result<std::optional<RecordView>> record = records.next();
+    if (!record.ok()) return Rejection{record.error().code, record.error().message, {}};
+    if (!*record) return std::nullopt;
+    rules.check(facts_of(**record));
+  }
+}
+
+std::optional<Rejection> scan(const BatchView& batch, RecordRules& rules, bool full, Decompressor& decompressor) {
+  if (batch.record_count() == 0) return std::nullopt;
+  if (!batch.is_compressed()) {
+    RecordIterator records{batch};
+    return scan_full(records, rules);
+  }
+  if (!full) return scan_compressed(batch, rules, decompressor);
+  RecordReader records{batch, decompressor};
+  return scan_full(records, rules);
+}
+
+// What Kafka's builder refuses to write, although it would have stored it untouched. It answers -1.
+std::optional<std::string> fault_of_rebuild(const BatchView& batch, const RecordRules& rules) {
+  if (rules.has_negative_timestamp()) return "Invalid negative timestamp";
+  if (batch.is_transactional() && batch.producer_id() == base::kNoProducerId) {
+    return "Cannot write transactional messages without a valid producer ID";
+  }
+  if (batch.producer_id() == base::kNoProducerId) return std::nullopt;
+  if (batch.producer_epoch() == base::kNoProducerEpoch) return "Invalid negative producer epoch";
+  if (batch.base_sequence() < 0) return "Invalid negative sequence number used";
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::expected<ValidatedBatch, Rejection> validate_append(base::Bytes records, const AppendRules& rules,
+                                                         base::Timestamp now, Decompressor& decompressor) {
+  auto found = only_batch(records, rules);
+  if (!found) return std::unexpected(std::move(found).error());
+  const BatchView batch = *found;
+  if (auto rejection = check_whole(batch, rules)) return std::unexpected(std::move(*rejection));
+  if (rules.origin == AppendOrigin::kClient) {
+    if (auto fault = fault_of_client_header(batch, rules.partition)) {
+      return reject(ErrorCode::kInvalidRecord, std::move(*fault));
+    }
+  }
+  ValidatedBatch validated;
+  validated.bytes = batch.bytes();
+  validated.timestamp_type = rules.timestamp_type;
+  // Control records stay uncompressed unless they came compressed.
+  const bool keeps_codec = !rules.codec || (batch.is_control() && !batch.is_compressed());
+  validated.codec = keeps_codec ? batch.codec() : *rules.codec;
+  validated.needs_rebuild = validated.codec != batch.codec();
+
+  RecordRules checked{batch, rules, now, batch.is_compressed() && !validated.needs_rebuild};
+  auto rejection = scan(batch, checked, validated.needs_rebuild, decompressor);
+  decompressor.finish();
+  if (rejection) return std::unexpected(std::move(*rejection));
+  const bool bad_offsets = batch.is_compressed() && !validated.needs_rebuild && !checked.offsets_are_consecutive();
+  const auto rebuild_fault = validated.needs_rebuild ? fault_of_rebuild(batch, checked) : std::nullopt;
+  validated.record_count = checked.count();
+  const bool append_time = rules.timestamp_type == TimestampType::kLogAppendTime;
+  validated.max_timestamp = append_time ? now : checked.max_timestamp();
+  // Kafka names the last offset for a compressed batch that it keeps even if no record has a timestamp.
+  validated.has_max_timestamp = append_time || validated.max_timestamp > base::kNoTimestamp ||
+                                (batch.is_compressed() && !validated.needs_rebuild);
+  if (auto errors = std::move(checked).rejection()) return std::unexpected(std::move(*errors));
+  if (bad_offsets) {
+    return reject(ErrorCode::kUnknownServerError, "the offsets inside a compressed batch do not count up from 0");
+  }
+  if (rebuild_fault) return reject(ErrorCode::kUnknownServerError, *rebuild_fault);
+  return validated;
+}
+
+StampedBatch stamp(base::MutableBytes batch, const ValidatedBatch& validated, base::Offset first_offset,
+                   base::LeaderEpoch epoch) {
+  STELE_CHECK(!validated.needs_rebuild);
+  STELE_CHECK(batch.size() == validated.bytes.size(), "{} bytes, validated {}", batch.size(), validated.bytes.size());
+  StampedBatch stamped;
+  stamped.last_offset = first_offset + (validated.record_count - 1);
+  const auto last_delta = base::load_be<int32_t>(batch.data() + 23);
+  set_base_offset(batch, stamped.last_offset + -int64_t{last_delta});
+  set_leader_epoch(batch, epoch);
+  set_max_timestamp(batch, validated.timestamp_type, validated.max_timestamp);
+  stamped.max_timestamp = validated.max_timestamp;
+  if (validated.has_max_timestamp) stamped.offset_of_max_timestamp = stamped.last_offset;
+  return stamped;
+}
+
+std::expected<RebuiltBatch, Rejection> rebuild(const ValidatedBatch& validated, const AppendRules& rules,
+                                               base::Timestamp now, base::Offset first_offset, base::LeaderEpoch epoch,
+                                               Decompressor& decompressor) {
+  const auto opened = BatchView::open(validated.bytes);
+  STELE_CHECK(opened.ok() && opened->is_whole());
+  const BatchView& batch = *opened;
+  BatchOptions options;
+  options.base_offset = first_offset;
+  options.leader_epoch = epoch;
+  options.codec = validated.codec;
+  options.level = rules.level;
+  options.timestamp_type = rules.timestamp_type;
+  options.append_time = now;
+  options.producer_id = batch.producer_id();
+  options.producer_epoch = batch.producer_epoch();
+  options.base_sequence = batch.base_sequence();
+  options.is_transactional = batch.is_transactional();
+  BatchBuilder builder{options};
+  {
+    RecordReader records{batch, decompressor};
+    for (int32_t i = 0; i < validated.record_count; ++i) {
+      const base::Result<std::optional<RecordView>> record = records.next();
+      if (!record.ok()) return reject(record.error());
+      builder.add_at(first_offset + i, **record);
+    }
+  }
+  decompressor.finish();
+  RebuiltBatch rebuilt;
+  rebuilt.stamped.last_offset = first_offset + (validated.record_count - 1);
+  rebuilt.stamped.max_timestamp = validated.max_timestamp;
+  if (validated.has_max_timestamp) rebuilt.stamped.offset_of_max_timestamp = rebuilt.stamped.last_offset;
+  rebuilt.bytes = std::move(builder).build();
+  if (rebuilt.bytes.size() > rules.batch_bytes_max) {
+    return reject(ErrorCode::kMessageTooLarge,
+                  fmt::format("Message batch size is {} bytes in append to partition {} which exceeds the maximum "
+                              "configured size of {}.",
+                              rebuilt.bytes.size(), rules.partition, rules.batch_bytes_max));
+  }
+  return rebuilt;
+}
+
+}  // namespace stele::record
