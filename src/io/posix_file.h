@@ -1,0 +1,17 @@
+// Files and directories of the machine.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "io/file.h"
+#include "io/shard.h"
+
+namespace stele::io {
+
+// The ports of shard.h. The shard outlives the directory and all that is opened through it.
+base::Task<base::Result<std::unique_ptr<Directory>>> open_posix_directory(Shard& shard, std::string path, bool create);
+
+}  // namespace stele::io
