@@ -1,0 +1,62 @@
+// Options that Kafka does not have. Every limit of Stele that is not one of Kafka's has its name here.
+#include "config/option_tables.h"
+
+namespace stele::config {
+namespace {
+
+constexpr auto kRead = UpdateMode::kReadOnly;
+constexpr auto kHigh = Importance::kHigh;
+constexpr auto kMedium = Importance::kMedium;
+constexpr auto kLow = Importance::kLow;
+constexpr auto kLong = ValueType::kLong;
+constexpr auto kInt = ValueType::kInt;
+constexpr auto kDone = Effect::kHonoured;
+
+constexpr Option kOptions[] = {
+    {"stele.allow.insecure", ValueType::kBoolean, "false", any(), kHigh, kRead, kDone,
+     "Starts although options are set that Stele would have to ignore at the cost of security or durability."},
+    {"stele.http.host", ValueType::kString, "127.0.0.1", any(), kMedium, kRead, kDone,
+     "Address of the HTTP listener for /live, /ready and /metrics; empty for every interface."},
+    {"stele.http.port", kInt, "9644", between(-1, 65535), kMedium, kRead, kDone,
+     "Port of the HTTP listener; 0 takes a free one, -1 turns it off."},
+    {"stele.shards", kInt, "0", between(0, 1024), kHigh, kRead, kDone,
+     "Event loops, each with its own partitions; 0 for one per core."},
+    {"stele.memory.data.bytes", kLong, "536870912", at_least(1048576), kHigh, kRead, kDone,
+     "Memory for requests and answers of producers and consumers; beyond it their sockets wait unread."},
+    {"stele.memory.control.bytes", kLong, "268435456", at_least(1048576), kMedium, kRead, kDone,
+     "Memory for requests of replication, controller and administration."},
+    {"stele.memory.groups.bytes", kLong, "268435456", at_least(1048576), kMedium, kRead, kDone,
+     "Memory for requests of consumer groups."},
+    {"stele.connection.frame.timeout.ms", kLong, "30000", at_least(1), kMedium, kRead, kDone,
+     "Time within which a frame that has begun must be complete while memory is short; then its connection closes."},
+    {"stele.connection.write.timeout.ms", kLong, "60000", at_least(1), kMedium, kRead, kDone,
+     "Time within which a client must take some of an answer that waits for it; then its connection closes."},
+    {"stele.connection.requests.max", kInt, "1000", at_least(1), kMedium, kRead, kDone,
+     "Requests of one connection that may be unanswered at a time; beyond it no more are read."},
+    {"stele.connection.answers.bytes", kLong, "16777216", at_least(65536), kMedium, kRead, kDone,
+     "Bytes of answers that may wait for one connection before its next requests are read."},
+    {"stele.fetch.session.partitions.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
+     "Partitions that one incremental fetch session may remember."},
+    {"stele.fetch.waiters.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
+     "Fetches that may wait for records at a time on one shard; beyond it they are answered at once."},
+    {"stele.produce.waiters.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
+     "Produces that may wait for replicas at a time on one shard; beyond it no more are read."},
+    {"stele.batch.decompressed.bytes.max", kLong, "1073741824", at_least(1048576), kMedium, kRead, kDone,
+     "Largest size to which a compressed batch may expand while it is checked."},
+    {"stele.producer.ids.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
+     "Idempotent producers one partition remembers; beyond it the one idle longest is forgotten."},
+    {"stele.groups.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
+     "Consumer groups this broker coordinates; beyond it new ones are refused."},
+    {"stele.open.files.max", kInt, "0", at_least(0), kLow, kRead, kDone,
+     "Segment files kept open at a time; 0 for half of what the system allows the process."},
+    {"stele.log.dir.threads", kInt, "2", between(1, 64), kLow, kRead, kDone,
+     "Threads per log dir for syncs, directory work and reads that miss the page cache."},
+    {"stele.shutdown.timeout.ms", kLong, "30000", at_least(0), kMedium, kRead, kDone,
+     "Longest time a clean stop waits for requests in progress."},
+};
+
+}  // namespace
+
+std::span<const Option> stele_options() { return kOptions; }
+
+}  // namespace stele::config
