@@ -116,6 +116,8 @@ class DetachedTcp final : public DetachedStream {
   ~DetachedTcp() override {
     if (fd_ >= 0) ::close(fd_);
   }
+  const std::string& peer_address() const override { return peer_.address; }
+  uint16_t peer_port() const override { return peer_.port; }
   int release() { return std::exchange(fd_, -1); }
   Peer& peer() { return peer_; }
 
