@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "record/gzip_framing.h"
 #include "record/lz4_frame.h"
 #include "record/snappy_framing.h"
 
@@ -43,6 +44,8 @@ struct Decompressor::State {
   z_stream gzip{};
   bool gzip_ready = false;
   bool gzip_member_done = false;
+  uint32_t gzip_crc = 0;
+  uint32_t gzip_size = 0;
   std::unique_ptr<ZSTD_DCtx, FreeZstd> zstd;
   bool zstd_frame_done = true;
   bool snappy_framed = false;
@@ -60,7 +63,7 @@ struct Decompressor::State {
 
   base::Result<void> start_gzip();
   base::Result<base::Bytes> next_gzip();
-  bool gzip_has_next_member();
+  base::Result<void> end_gzip_member();
   base::Result<void> start_snappy();
   base::Result<base::Bytes> next_snappy();
   base::Result<base::Bytes> snappy_block(base::Bytes block);
@@ -153,28 +156,35 @@ base::Result<base::Bytes> Decompressor::next_unchecked() {
 }
 
 base::Result<void> Decompressor::State::start_gzip() {
-  constexpr int kGzipOnly = 15 + 16;
-  const int outcome = gzip_ready ? inflateReset(&gzip) : inflateInit2(&gzip, kGzipOnly);
+  constexpr int kWithoutWrapping = -15;  // the header and the trailer are ours
+  const int outcome = gzip_ready ? inflateReset(&gzip) : inflateInit2(&gzip, kWithoutWrapping);
   STELE_CHECK(outcome == Z_OK);
   gzip_ready = true;
+  gzip_crc = 0;
+  gzip_size = 0;
   gzip_member_done = false;
-  // Java reads the whole header when it opens the stream.
-  if (input.size() < 10) return broken("gzip", "the header is cut");
+  const auto header = read_gzip_header(input);
+  if (!header) return broken("gzip", header.error());
+  input = input.subspan(*header);
   return {};
 }
 
-// Java goes on with a member that follows, and takes everything else behind the first one for the end.
-bool Decompressor::State::gzip_has_next_member() {
-  return input.size() >= 18 && input[0] == std::byte{0x1f} && input[1] == std::byte{0x8b};
+// Checks the trailer; then Java goes on with a member that follows, and takes everything else for the end.
+base::Result<void> Decompressor::State::end_gzip_member() {
+  if (const auto fault = check_gzip_trailer(input, gzip_crc, gzip_size); !fault.empty()) return broken("gzip", fault);
+  input = input.subspan(kGzipTrailerSize);
+  if (start_gzip().ok()) return {};
+  at_end = true;
+  return {};
 }
 
 base::Result<base::Bytes> Decompressor::State::next_gzip() {
   std::byte* out = room(kStreamPiece);
-  while (true) {
+  // What was unfolded comes out before the trailer is looked at: a record may be bad before the checksum is.
+  while (!at_end) {
     if (gzip_member_done) {
-      if (!gzip_has_next_member()) break;
-      inflateReset(&gzip);
-      gzip_member_done = false;
+      STELE_TRY(end_gzip_member());
+      continue;
     }
     gzip.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(input.data()));
     gzip.avail_in = static_cast<uInt>(input.size());
@@ -182,15 +192,16 @@ base::Result<base::Bytes> Decompressor::State::next_gzip() {
     gzip.avail_out = kStreamPiece;
     const int outcome = inflate(&gzip, Z_NO_FLUSH);
     input = input.last(gzip.avail_in);
-    const size_t produced = kStreamPiece - gzip.avail_out;
-    if (outcome == Z_STREAM_END) {
-      gzip_member_done = true;
-    } else if (outcome != Z_OK) {
+    const base::Bytes piece{out, kStreamPiece - gzip.avail_out};
+    gzip_member_done = outcome == Z_STREAM_END;
+    if (!gzip_member_done && outcome != Z_OK) {
       return broken("gzip", gzip.msg != nullptr ? gzip.msg : "the stream is cut");
     }
-    if (produced > 0) return base::Bytes{out, produced};
+    gzip_crc =
+        static_cast<uint32_t>(::crc32(gzip_crc, reinterpret_cast<const Bytef*>(out), static_cast<uInt>(piece.size())));
+    gzip_size += static_cast<uint32_t>(piece.size());
+    if (!piece.empty()) return piece;
   }
-  at_end = true;
   return base::Bytes{};
 }
 
@@ -199,10 +210,6 @@ base::Result<void> Decompressor::State::start_snappy() {
   const std::string_view text = base::as_text(input);
   snappy_framed = text.size() >= kXerialHeader.size() && text.starts_with(kXerialMagic);
   if (!snappy_framed) return {};
-  const auto compatible = base::load_be<int32_t>(input.data() + kXerialMagic.size() + sizeof(int32_t));
-  const auto version = base::load_be<int32_t>(input.data() + kXerialMagic.size());
-  // snappy-java asks that the stream's version be at least the lowest that it can read, 1.
-  if (version < 1) return broken("snappy", fmt::format("framing of version {}, {}", version, compatible));
   input = input.subspan(kXerialHeader.size());
   return {};
 }
@@ -233,7 +240,8 @@ base::Result<base::Bytes> Decompressor::State::next_snappy() {
       input = input.subspan(kXerialHeader.size());
       continue;
     }
-    if (input.size() < sizeof(int32_t)) return broken("snappy", "the length of a block is cut");
+    // snappy-java takes a cut length for the end.
+    if (input.size() < sizeof(int32_t)) break;
     const auto length = base::load_be<int32_t>(input.data());
     input = input.subspan(sizeof(int32_t));
     if (length < 0 || static_cast<size_t>(length) > input.size()) {

@@ -84,7 +84,10 @@ RecordContext RecordContext::of(const BatchView& batch) {
 base::Result<RecordView> read_record(base::Bytes bytes, const RecordContext& context) {
   int32_t length = 0;
   const size_t prefix = base::read_varint(bytes, length);
-  if (prefix == 0) return invalid("a batch ends inside the length of a record");
+  if (prefix == 0) {
+    if (bytes.size() < base::kMaxVarint32) return invalid("a batch ends inside the length of a record");
+    return {ErrorCode::kUnknownServerError, "the length of a record is no number of 32 bits"};
+  }
   if (length < 0 || static_cast<size_t>(length) > bytes.size() - prefix) {
     return invalid(fmt::format("a record has length {}, but {} bytes are left", length, bytes.size() - prefix));
   }

@@ -81,8 +81,7 @@ void RecordRules::check(const RecordFacts& record) {
 
 bool RecordRules::has_fault(const RecordFacts& record) {
   if (rules_.compacted && record.key_size < 0) {
-    add_error(
-        fmt::format("Compacted topic cannot accept message without key in topic partition {}.", rules_.partition));
+    add_error(fmt::format("Compacted topic cannot accept message without key in topic partition {}", rules_.partition));
     return true;
   }
   if (rules_.timestamp_type == TimestampType::kCreateTime && record.timestamp != base::kNoTimestamp) {
@@ -340,9 +339,6 @@ std::expected<ValidatedBatch, Rejection> validate_append(base::Bytes records, co
   validated.record_count = checked.count();
   const bool append_time = rules.timestamp_type == TimestampType::kLogAppendTime;
   validated.max_timestamp = append_time ? now : checked.max_timestamp();
-  // Kafka names the last offset for a compressed batch that it keeps even if no record has a timestamp.
-  validated.has_max_timestamp = append_time || validated.max_timestamp > base::kNoTimestamp ||
-                                (batch.is_compressed() && !validated.needs_rebuild);
   if (auto errors = std::move(checked).rejection()) return std::unexpected(std::move(*errors));
   if (bad_offsets) {
     return reject(ErrorCode::kUnknownServerError, "the offsets inside a compressed batch do not count up from 0");
@@ -362,7 +358,6 @@ StampedBatch stamp(base::MutableBytes batch, const ValidatedBatch& validated, ba
   set_leader_epoch(batch, epoch);
   set_max_timestamp(batch, validated.timestamp_type, validated.max_timestamp);
   stamped.max_timestamp = validated.max_timestamp;
-  if (validated.has_max_timestamp) stamped.offset_of_max_timestamp = stamped.last_offset;
   return stamped;
 }
 
@@ -396,7 +391,6 @@ std::expected<RebuiltBatch, Rejection> rebuild(const ValidatedBatch& validated, 
   RebuiltBatch rebuilt;
   rebuilt.stamped.last_offset = first_offset + (validated.record_count - 1);
   rebuilt.stamped.max_timestamp = validated.max_timestamp;
-  if (validated.has_max_timestamp) rebuilt.stamped.offset_of_max_timestamp = rebuilt.stamped.last_offset;
   rebuilt.bytes = std::move(builder).build();
   if (rebuilt.bytes.size() > rules.batch_bytes_max) {
     return reject(ErrorCode::kMessageTooLarge,

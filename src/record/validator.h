@@ -65,19 +65,16 @@ struct ValidatedBatch {
   // What the batch will carry.
   TimestampType timestamp_type = TimestampType::kCreateTime;
   base::Timestamp max_timestamp = base::kNoTimestamp;
-  // False where no record has a timestamp, so that none is the one with the largest.
-  bool has_max_timestamp = false;
   // The codec to store with differs from that of `bytes`: rebuild() instead of stamp().
   bool needs_rebuild = false;
   Codec codec = Codec::kNone;
 };
 
-// Bytes to append, and what the time index wants to know about them.
+// What the log wants to know about the bytes to append. The time index knows the max timestamp by last_offset,
+// whichever record of the batch has it.
 struct StampedBatch {
   base::Offset last_offset;
   base::Timestamp max_timestamp = base::kNoTimestamp;
-  // The last offset of the batch (Kafka's shallowOffsetOfMaxTimestamp), kNoOffset where no record has a timestamp.
-  base::Offset offset_of_max_timestamp = base::kNoOffset;
 };
 
 struct RebuiltBatch {
