@@ -1,0 +1,50 @@
+# What one can do with Stele's sources. `make help` lists it; scripts/install brings what a fresh Debian 12 lacks.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help build run test test-asan test-tsan lint format clean install-build install-peers
+
+DATA ?= build/run
+JOBS ?= $(shell nproc)
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install-build:
+	@if [ -x scripts/install ]; then scripts/install build; fi
+
+install-peers:
+	@if [ -x scripts/install ]; then scripts/install peers; fi
+
+build/%/build.ninja: CMakePresets.json
+	cmake --preset $*
+
+build: install-build  ## the program, at build/release/stele
+	@$(MAKE) --no-print-directory build/release/build.ninja
+	cmake --build --preset release -j $(JOBS)
+
+run: build  ## build, then one broker on port 9092 with its data in build/run (DATA=<dir> for another place)
+	@mkdir -p $(DATA)
+	build/release/stele broker --data $(DATA)
+
+test: install-build install-peers build  ## everything: unit tests, house checks, and every witness that is installed
+	tests/run
+
+test-asan: install-build  ## unit tests under the address and undefined behaviour sanitizers
+	@$(MAKE) --no-print-directory build/asan/build.ninja
+	cmake --build --preset asan -j $(JOBS)
+	ctest --test-dir build/asan --output-on-failure -j $(JOBS)
+
+test-tsan: install-build  ## unit tests under the thread sanitizer
+	@$(MAKE) --no-print-directory build/tsan/build.ninja
+	cmake --build --preset tsan -j $(JOBS)
+	ctest --test-dir build/tsan --output-on-failure -j $(JOBS)
+
+lint: build/release/build.ninja  ## house checks, format, clang-tidy on what differs from main (ALL=1 for all sources)
+	ctest --test-dir build/release --output-on-failure -R '^check_'
+	tools/tidy $(if $(ALL),--all)
+
+format: build/release/build.ninja  ## clang-format on every C++ file
+	python3 tests/checks/format.py build/release --fix
+
+clean:  ## remove what was built (not the data in build/run)
+	rm -rf build/release build/debug build/asan build/tsan

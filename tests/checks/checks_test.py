@@ -1,0 +1,66 @@
+"""The house checks find what they are meant to find, and nothing in code that follows the rules."""
+
+import importlib
+import sys
+import unittest
+
+import house
+
+MAIN = house.verdict
+
+
+def load(name):
+    """A check as a module; its main() runs over the project, so its verdict is muted here."""
+    house.verdict = lambda problems, rule: None
+    try:
+        return importlib.import_module(name)
+    finally:
+        house.verdict = MAIN
+
+
+def globals_in(code):
+    return sorted({line for line, _, _ in load("banned").globals_of("x.cc", house.code_only(code))})
+
+
+class Checks(unittest.TestCase):
+    def test_mutable_globals_are_found(self):
+        bad = ["int counter = 0;", "std::vector<int> list;", 'std::map<int, std::string> t{{1, "x"}};', "static bool flag;",
+               "inline std::atomic<int> hits{0};", "struct S { static int count; };", "int f() { static int n = 0; return n; }"]
+        for line in bad:
+            self.assertEqual(globals_in("namespace a {\n" + line + "\n}"), [2], line)
+
+    def test_constants_and_functions_are_no_globals(self):
+        good = ["inline constexpr long kA = long{1} << 20;", "const int kB[] = {1, 2};", "extern int elsewhere;", "class C;",
+                'constexpr Option kOptions[] = {{"a", 1}, {"b", f(2)}};', "using V = std::vector<int>;", "enum class E : int { kA };",
+                "struct S { int x = 3; static const int kN = 3; static int f(); };", "bool operator==(const A&, const A&) = default;",
+                "int f() { static const int m = 2; return m; }", "template <class T> T g(T x) { return x; }"]
+        for line in good:
+            self.assertEqual(globals_in("namespace a {\n" + line + "\n}"), [], line)
+
+    def test_banned_words_are_found_in_code_only(self):
+        banned = load("banned")
+        cases = {"clock": "auto t = std::chrono::steady_clock::now();", "random": "std::random_device d;",
+                 "thread": "std::mutex m;", "file": "int fd = ::open(path, 0);", "socket": "int s = ::socket(1, 2, 3);",
+                 "sleep": "std::this_thread::sleep_for(1s);", "print": 'std::printf("x");', "environment": 'getenv("HOME");'}
+        for rule, line in cases.items():
+            self.assertTrue(banned.RULES[rule].search(" " + line), rule)
+            self.assertFalse(banned.RULES[rule].search(house.code_only("// " + line)), rule)
+            self.assertFalse(banned.RULES[rule].search(house.code_only(f"auto s = R\"({line})\";")), rule)
+        for line in ("co_await timer.sleep_until(t);", "log.read(offset);", "file->open(x);", "record_time(x);", "segment::read(x);"):
+            self.assertFalse([r for r, p in banned.RULES.items() if p.search(" " + line)], line)
+
+    def test_function_lengths_are_counted(self):
+        sizes = load("sizes")
+        code = "namespace a {\nstruct S {\n  int f() {\n    if (x) {\n    }\n    auto l = [&](int y) {\n      return y;\n    };\n    return 1;\n  }\n};\nint g(\n    int x) {\n  return x;\n}\nconst T kT[] = {\n  {f(1)},\n};\n}"
+        self.assertEqual(list(sizes.functions(code)), [("f", 3, 8), ("g", 12, 4)])
+
+    def test_long_sleeps_are_found_and_poll_intervals_pass(self):
+        texts = load("texts")
+        for line in ("time.sleep(1)", "time.sleep(0.5)", "std::this_thread::sleep_for(5ms)", "sleep 2", "Thread.sleep(1000)"):
+            self.assertTrue(texts.SLEEP.search(line), line)
+        for line in ("time.sleep(0.02)", "time.sleep(.1)", "sleep 0.1", "Thread.sleep(50)", "co_await timer.sleep_until(t)"):
+            self.assertFalse(texts.SLEEP.search(line), line)
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())
