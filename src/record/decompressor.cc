@@ -173,7 +173,7 @@ base::Result<void> Decompressor::State::start_gzip() {
 base::Result<void> Decompressor::State::end_gzip_member() {
   if (const auto fault = check_gzip_trailer(input, gzip_crc, gzip_size); !fault.empty()) return broken("gzip", fault);
   input = input.subspan(kGzipTrailerSize);
-  if (start_gzip().ok()) return {};
+  if (read_gzip_header(input)) return start_gzip();
   at_end = true;
   return {};
 }
