@@ -1,0 +1,93 @@
+// The simulated world: hosts with a disk, processes with shards, a network between them, all in one thread on virtual
+// time. Everything that is left to chance is drawn from the seed. Production code runs on it unchanged.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log_sink.h"
+#include "io/shard.h"
+#include "io/sim/event_queue.h"
+#include "io/sim/sim_disk.h"
+#include "io/sim/sim_network.h"
+
+namespace stele::io {
+
+class SimWorld;
+
+// A host, and the process that runs on it from start() to crash().
+class SimHost {
+ public:
+  using Main = std::function<base::Task<void>(Shard&)>;
+
+  SimHost(SimWorld& world, std::string name, uint64_t seed);
+  SimHost(const SimHost&) = delete;
+  SimHost& operator=(const SimHost&) = delete;
+  ~SimHost();
+
+  // As World::start(): each shard's main runs in an event of its own.
+  void start(uint32_t shards, Main main);
+  // True once every main has ended, or where nothing runs.
+  bool ended() const;
+  // Destroys every coroutine of the process; the disk keeps what the kernel had (see SimDisk::lose_power). Not from
+  // inside a task of this process.
+  void crash();
+
+  const std::string& name() const { return name_; }
+  SimDisk& disk() { return disk_; }
+  Shard& shard(base::ShardId id);
+
+ private:
+  friend class SimShard;
+  struct Process;
+
+  SimWorld& world_;
+  std::string name_;
+  uint64_t seed_;
+  uint64_t starts_ = 0;
+  SimDisk disk_;
+  std::shared_ptr<Process> process_;
+};
+
+struct SimOptions {
+  uint64_t seed = 1;
+  base::Timestamp wall_start{1'700'000'000'000};
+  base::LogSink* log = nullptr;  // not owned; lines go into the trace hash, and here
+};
+
+class SimWorld {
+ public:
+  explicit SimWorld(SimOptions options);
+  SimWorld(const SimWorld&) = delete;
+  SimWorld& operator=(const SimWorld&) = delete;
+  ~SimWorld();
+
+  // Names a machine; it lives as long as the world.
+  SimHost& add_host(const std::string& name);
+
+  // Runs events until `done` holds (looked at before each), nothing is left to happen, or virtual time has advanced by
+  // `longest`. Returns whether it holds.
+  bool run_until(const std::function<bool()>& done, base::Duration longest);
+
+  base::MonoTime now() const { return events_.now(); }
+  uint64_t events() const { return events_.events(); }
+  // The same for two runs exactly if they took the same events in the same order and logged the same lines.
+  uint64_t trace_hash() const { return events_.trace_hash(); }
+
+ private:
+  friend class SimHost;
+  friend class SimShard;
+  class Log;
+
+  SimOptions options_;
+  EventQueue events_;
+  SimNetwork network_;
+  std::unique_ptr<Log> log_;
+  std::map<std::string, std::unique_ptr<SimHost>> hosts_;
+};
+
+}  // namespace stele::io
