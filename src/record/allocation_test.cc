@@ -8,7 +8,7 @@
 #include "record/validator.h"
 
 namespace {
-thread_local size_t allocations = 0;  // NOLINT: operator new has no other place to count
+size_t allocations = 0;
 }  // namespace
 
 void* operator new(size_t size) {

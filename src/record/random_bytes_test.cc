@@ -2,10 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "record/dump_for_test.h"
 #include "record/validator.h"
 
@@ -25,20 +25,20 @@ std::vector<base::ByteVector> seeds() {
 
 class Damage {
  public:
-  explicit Damage(uint32_t seed) : random_(seed) {}
+  explicit Damage(uint64_t seed) : random_(seed) {}
 
-  size_t below(size_t bound) { return bound == 0 ? 0 : random_() % bound; }
+  size_t below(size_t bound) { return bound == 0 ? 0 : random_.below(bound); }
 
   base::ByteVector noise() {
     base::ByteVector bytes(below(300));
-    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random_());
+    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random_.next());
     return bytes;
   }
 
   // Changes a few bytes, cuts or doubles a piece, and mostly makes length and checksum fit, so that readers get far.
   void hurt(base::ByteVector& bytes) {
     for (size_t n = 1 + below(4); n > 0 && !bytes.empty(); --n)
-      bytes[below(bytes.size())] = static_cast<std::byte>(random_());
+      bytes[below(bytes.size())] = static_cast<std::byte>(random_.next());
     if (below(4) == 0) bytes.resize(below(bytes.size() + 1));
     if (below(6) == 0) {
       const base::ByteVector piece(bytes.begin() + static_cast<ptrdiff_t>(below(bytes.size() + 1)), bytes.end());
@@ -59,7 +59,7 @@ class Damage {
   }
 
  private:
-  std::mt19937 random_;
+  base::SeededRandom random_;
 };
 
 // What was accepted must hold what its header says, with a checksum that fits.
