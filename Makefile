@@ -1,7 +1,7 @@
 # What one can do with Stele's sources. `make help` lists it; scripts/install brings what a fresh Debian 12 lacks.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-asan test-tsan lint format clean install-build install-peers
+.PHONY: help build run test test-asan test-tsan lint format docs clean install-build install-peers
 
 DATA ?= build/run
 JOBS ?= $(shell nproc)
@@ -45,6 +45,11 @@ lint: build/release/build.ninja  ## house checks, format, clang-tidy on what dif
 
 format: build/release/build.ninja  ## clang-format on every C++ file
 	python3 tests/checks/format.py build/release --fix
+
+docs: build/release/build.ninja  ## docs/configuration.md, from the table of options
+	cmake --build --preset release --target config_doc
+	@mkdir -p docs
+	build/release/config_doc >docs/configuration.md
 
 clean:  ## remove what was built (not the data in build/run)
 	rm -rf build/release build/debug build/asan build/tsan
