@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/varint.h"
 #include "record/builder.h"
 #include "record/reader.h"
 #include "record/record.h"
+#include "record/record_rules.h"
 
 namespace stele::record {
 
@@ -19,112 +21,10 @@ std::unexpected<Rejection> reject(ErrorCode code, std::string message) {
 
 std::unexpected<Rejection> reject(base::Error error) { return reject(error.code, std::move(error.message)); }
 
-// What the rules for one record look at. Sizes are -1 for null.
-struct RecordFacts {
-  int64_t offset = 0;
-  base::Timestamp timestamp;
-  int32_t key_size = -1;
-  int32_t value_size = -1;
-};
-
 int32_t size_of(const NullableBytes& bytes) { return bytes ? static_cast<int32_t>(bytes->size()) : -1; }
 
 RecordFacts facts_of(const RecordView& record) {
   return {record.offset.value(), record.timestamp, size_of(record.key), size_of(record.value)};
-}
-
-int64_t wrapping_subtract(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
-}
-int64_t wrapping_add(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-}
-
-// Applies the rules for single records of LogValidator.validateRecord, and gathers what the batch as a whole needs.
-class RecordRules {
- public:
-  RecordRules(const BatchView& batch, const AppendRules& rules, base::Timestamp now, bool in_place_compressed)
-      : batch_(batch), rules_(rules), now_(now.value()), compressed_(in_place_compressed) {}
-
-  void check(const RecordFacts& record);
-  // The rejection that the records seen so far call for, if any.
-  std::optional<Rejection> rejection() &&;
-  int32_t count() const { return count_; }
-  base::Timestamp max_timestamp() const { return max_timestamp_; }
-  bool offsets_are_consecutive() const { return offsets_are_consecutive_; }
-  bool has_negative_timestamp() const { return has_negative_timestamp_; }
-
- private:
-  bool has_fault(const RecordFacts& record);
-  void add_error(std::string message);
-
-  const BatchView& batch_;
-  const AppendRules& rules_;
-  int64_t now_;
-  bool compressed_;
-  int32_t count_ = 0;
-  base::Timestamp max_timestamp_ = base::kNoTimestamp;
-  bool offsets_are_consecutive_ = true;
-  bool has_negative_timestamp_ = false;
-  size_t error_count_ = 0;
-  bool has_timestamp_error_ = false;
-  std::vector<RecordError> errors_;
-};
-
-void RecordRules::check(const RecordFacts& record) {
-  const bool fault = has_fault(record);
-  if (!fault && record.offset != count_) offsets_are_consecutive_ = false;
-  if (record.timestamp < base::kNoTimestamp) has_negative_timestamp_ = true;
-  max_timestamp_ = std::max(max_timestamp_, record.timestamp);
-  ++count_;
-}
-
-bool RecordRules::has_fault(const RecordFacts& record) {
-  if (rules_.compacted && record.key_size < 0) {
-    add_error(fmt::format("Compacted topic cannot accept message without key in topic partition {}", rules_.partition));
-    return true;
-  }
-  if (rules_.timestamp_type == TimestampType::kCreateTime && record.timestamp != base::kNoTimestamp) {
-    const int64_t age = wrapping_subtract(now_, record.timestamp.value());
-    if (age <= rules_.before_max_ms && wrapping_subtract(0, age) <= rules_.after_max_ms) return false;
-    has_timestamp_error_ = true;
-    add_error(
-        fmt::format("Timestamp {} of message with offset {} is out of range. The timestamp should be within [{}, {}]",
-                    record.timestamp.value(), record.offset, wrapping_subtract(now_, rules_.before_max_ms),
-                    wrapping_add(now_, rules_.after_max_ms)));
-    return true;
-  }
-  if (batch_.timestamp_type() != TimestampType::kLogAppendTime) return false;
-  has_timestamp_error_ = true;
-  add_error(
-      fmt::format("Invalid timestamp type in message {}(offset={}, timestamp={}, key={} bytes, value={} bytes). "
-                  "Producer should not set timestamp type to LogAppendTime.",
-                  compressed_ ? "PartialDefaultRecord" : "DefaultRecord", record.offset, record.timestamp.value(),
-                  compressed_ ? record.key_size : std::max(record.key_size, 0),
-                  compressed_ ? record.value_size : std::max(record.value_size, 0)));
-  return true;
-}
-
-void RecordRules::add_error(std::string message) {
-  if (error_count_++ < kRecordErrorsMax) errors_.push_back({count_, std::move(message)});
-}
-
-std::optional<Rejection> RecordRules::rejection() && {
-  if (error_count_ == 0) return std::nullopt;
-  if (has_timestamp_error_) {
-    return Rejection{ErrorCode::kInvalidTimestamp, "One or more records have been rejected due to invalid timestamp",
-                     std::move(errors_)};
-  }
-  std::string shown;
-  for (size_t i = 0; i < std::min<size_t>(errors_.size(), 3); ++i) {
-    shown += fmt::format("{}RecordError(batchIndex={}, message='{}')", i == 0 ? "" : ", ", errors_[i].index,
-                         errors_[i].message);
-  }
-  return Rejection{ErrorCode::kInvalidRecord,
-                   fmt::format("One or more records have been rejected due to {} record errors in total, and only "
-                               "showing the first three errors at most: [{}]",
-                               error_count_, shown),
-                   std::move(errors_)};
 }
 
 // What Kafka's broker checks before it looks into a Produce request's batch (ProduceRequest.validateRecords): a single
@@ -218,6 +118,51 @@ std::optional<std::string> fault_of_client_header(const BatchView& batch, std::s
   return std::nullopt;
 }
 
+// A varint in [at, end), most of which have one byte. Null where it is cut or too long.
+template <class Signed>
+const std::byte* read_zigzag(const std::byte* at, const std::byte* end, Signed& value) {
+  if (at != end && std::to_integer<uint8_t>(*at) < 0x80) {
+    const auto raw = std::to_integer<uint8_t>(*at);
+    value = static_cast<Signed>(raw >> 1) ^ -static_cast<Signed>(raw & 1);
+    return at + 1;
+  }
+  const base::Bytes rest{at, end};
+  size_t used = 0;
+  if constexpr (sizeof(Signed) == sizeof(int32_t)) {
+    used = base::read_varint(rest, value);
+  } else {
+    used = base::read_varlong(rest, value);
+  }
+  return used == 0 ? nullptr : at + used;
+}
+
+// The common record, without headers and whole in `bytes`, read with as little work as can be. Bytes used; 0 for any
+// other, good or bad, which is then to be read with care. `length_counts`: the length field must fit (see scan_record).
+size_t read_plain_record(base::Bytes bytes, const RecordContext& context, bool length_counts, RecordFacts& facts) {
+  const std::byte* end = bytes.data() + bytes.size();
+  int32_t length = 0;
+  const std::byte* body = read_zigzag(bytes.data(), end, length);
+  if (body == nullptr || body == end) return 0;
+  int64_t timestamp_delta = 0;
+  int32_t offset_delta = 0;
+  const std::byte* at = read_zigzag(body + 1, end, timestamp_delta);
+  if (at == nullptr) return 0;
+  at = read_zigzag(at, end, offset_delta);
+  for (int32_t* size : {&facts.key_size, &facts.value_size}) {
+    if (at == nullptr) return 0;
+    at = read_zigzag(at, end, *size);
+    if (at == nullptr || *size > end - at) return 0;
+    at += std::max(*size, 0);
+  }
+  if (at == end || *at != std::byte{0}) return 0;
+  ++at;
+  if (length_counts && at - body != length) return 0;
+  facts.timestamp =
+      context.append_time.value_or(base::Timestamp{wrapping_add(context.base_timestamp.value(), timestamp_delta)});
+  facts.offset = wrapping_add(context.base_offset.value(), offset_delta);
+  return static_cast<size_t>(at - bytes.data());
+}
+
 // Reads one record of a compressed batch without keeping its bytes (DefaultRecord.readPartiallyFrom): its length field
 // and what lies between its headers and the next record are not compared, which is why the deltas are.
 bool scan_record(PieceSource& source, const RecordContext& context, RecordFacts& facts, std::string_view& fault) {
@@ -262,6 +207,11 @@ std::optional<Rejection> scan_compressed(const BatchView& batch, RecordRules& ru
   const RecordContext context = RecordContext::of(batch);
   for (int32_t i = 0; i < batch.record_count(); ++i) {
     RecordFacts facts;
+    if (const size_t used = read_plain_record(source.peek(), context, false, facts); used != 0) {
+      source.take(used);
+      rules.check(facts);
+      continue;
+    }
     std::string_view fault;
     if (!scan_record(source, context, facts, fault)) {
       if (source.failed()) return Rejection{broken.code, broken.message, {}};
@@ -275,9 +225,33 @@ std::optional<Rejection> scan_compressed(const BatchView& batch, RecordRules& ru
   return std::nullopt;
 }
 
-// Reads records in full: those of an uncompressed batch, and those that will be written anew.
-template <class Records>
-std::optional<Rejection> scan_full(Records& records, RecordRules& rules) {
+// The records of an uncompressed batch: what RecordIterator reads, and where it finds fault.
+std::optional<Rejection> scan_in_place(const BatchView& batch, RecordRules& rules) {
+  const RecordContext context = RecordContext::of(batch);
+  base::Bytes rest = batch.payload();
+  if (batch.record_count() < 0) {
+    return Rejection{ErrorCode::kInvalidRecord, fmt::format("a batch counts {} records", batch.record_count()), {}};
+  }
+  for (int32_t i = 0; i < batch.record_count(); ++i) {
+    RecordFacts facts;
+    size_t used = read_plain_record(rest, context, true, facts);
+    if (used == 0) {
+      const base::Result<RecordView> record = read_record(rest, context);
+      if (!record.ok()) return Rejection{record.error().code, record.error().message, {}};
+      facts = facts_of(*record);
+      used = record->size;
+    }
+    rest = rest.subspan(used);
+    rules.check(facts);
+  }
+  if (rest.empty()) return std::nullopt;
+  return Rejection{
+      ErrorCode::kInvalidRecord, fmt::format("a batch has {} bytes behind its last record", rest.size()), {}};
+}
+
+// The records of a compressed batch in full, as rebuild() will read them.
+std::optional<Rejection> scan_full(const BatchView& batch, RecordRules& rules, Decompressor& decompressor) {
+  RecordReader records{batch, decompressor};
   while (true) {
     const base::Result<std::optional<RecordView>> record = records.next();
     if (!record.ok()) return Rejection{record.error().code, record.error().message, {}};
@@ -288,13 +262,8 @@ std::optional<Rejection> scan_full(Records& records, RecordRules& rules) {
 
 std::optional<Rejection> scan(const BatchView& batch, RecordRules& rules, bool full, Decompressor& decompressor) {
   if (batch.record_count() == 0) return std::nullopt;
-  if (!batch.is_compressed()) {
-    RecordIterator records{batch};
-    return scan_full(records, rules);
-  }
-  if (!full) return scan_compressed(batch, rules, decompressor);
-  RecordReader records{batch, decompressor};
-  return scan_full(records, rules);
+  if (!batch.is_compressed()) return scan_in_place(batch, rules);
+  return full ? scan_full(batch, rules, decompressor) : scan_compressed(batch, rules, decompressor);
 }
 
 // What Kafka's builder refuses to write, although it would have stored it untouched. It answers -1.
