@@ -1,0 +1,313 @@
+#include "log/partition_log.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "log/recovery.h"
+
+namespace stele::log {
+
+using base::ErrorCode;
+
+namespace {
+
+constexpr size_t kPartsMax = 512;  // below the kernel's IOV_MAX
+constexpr size_t kCursors = 8;
+
+std::string describe(std::exception_ptr fault) {
+  try {
+    std::rethrow_exception(fault);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "unknown exception";
+  }
+}
+
+}  // namespace
+
+struct PartitionLog::EndWaiter : base::ListNode {
+  EndWaiter(base::Executor& executor, base::Offset last_offset, bool synced_end)
+      : last(last_offset), synced(synced_end), signal(executor) {}
+  base::Offset last;
+  bool synced;
+  base::Signal signal;
+};
+
+PartitionLog::PartitionLog(OpenArgs args)
+    : place_{args.shard, std::move(args.log_dir), std::move(args.name)},
+      shard_(*args.shard),
+      topic_id_(args.topic_id),
+      options_(args.options),
+      observer_(args.observer),
+      log_start_(args.log_start_offset),
+      cursors_(kCursors),
+      last_use_(args.shard->clock().now()),
+      tasks_(args.shard->executor(), [this](std::exception_ptr fault) {
+        fail({ErrorCode::kKafkaStorageError, fmt::format("{}: {}", place_.name, describe(fault))});
+      }) {}
+
+PartitionLog::~PartitionLog() = default;
+
+base::Task<base::Result<std::unique_ptr<PartitionLog>>> PartitionLog::open(OpenArgs args) {
+  Recovery recovery(std::unique_ptr<PartitionLog>(new PartitionLog(args)), args);
+  co_return co_await recovery.run();
+}
+
+void PartitionLog::set_options(const LogOptions& options) { options_ = options; }
+
+uint64_t PartitionLog::size_bytes() const {
+  uint64_t bytes = 0;
+  for (const SegmentPtr& segment : segments_) bytes += segment->size();
+  return bytes;
+}
+
+std::optional<base::Offset> PartitionLog::log_start_to_checkpoint() const {
+  if (log_start_ > segments_.front()->base()) return log_start_;
+  return std::nullopt;
+}
+
+std::optional<base::Offset> PartitionLog::first_unstable_offset() const {
+  const auto first = producers_.first_unstable_offset();
+  return first ? std::optional{std::max(*first, log_start_)} : std::nullopt;
+}
+
+base::Result<void> PartitionLog::usable() const {
+  if (failure_) return *failure_;
+  if (closed_) return {ErrorCode::kKafkaStorageError, fmt::format("{} is closed", place_.name)};
+  return {};
+}
+
+void PartitionLog::begin_epoch(base::LeaderEpoch epoch) {
+  if (usable().ok() && epochs_.assign(epoch, assigned_end_)) queue_epochs();
+}
+
+void PartitionLog::queue_epochs() {
+  const std::string text = format_epoch_checkpoint(epochs_.entries());
+  base::ByteVector content;
+  base::append(content, base::as_bytes(text));
+  Step step;
+  step.work = [this, bytes = std::move(content)]() mutable {
+    return write_file(std::string{kEpochCheckpointName}, std::move(bytes));
+  };
+  enqueue(std::move(step));
+}
+
+base::Task<base::Result<void>> PartitionLog::write_file(std::string file, base::ByteVector content) {
+  co_return co_await io::write_atomically(*place_.log_dir, place_.path(file), std::move(content));
+}
+
+void PartitionLog::enqueue(Step step) {
+  queue_.push_back(std::move(step));
+  if (working_) return;
+  working_ = true;
+  tasks_.spawn(work_off());
+}
+
+base::Task<base::Result<void>> PartitionLog::run_ordered(Work work) {
+  STELE_CO_TRY(usable());
+  co_return co_await submit(std::move(work));
+}
+
+base::Task<base::Result<void>> PartitionLog::submit(Work work) {
+  if (failure_) co_return *failure_;
+  auto ticket = std::make_shared<Ticket>(shard_.executor());
+  Step step;
+  step.work = std::move(work);
+  step.ticket = ticket;
+  enqueue(std::move(step));
+  co_await ticket->done.wait();
+  co_return *std::move(ticket->result);
+}
+
+// Runs while the queue holds anything. The first turn is given away, so that all appends of a turn go in one write.
+base::Task<void> PartitionLog::work_off() {
+  co_await base::yield(shard_.executor());
+  while (!queue_.empty() && !failure_) {
+    if (!queue_.front().work) {
+      auto written = co_await write_gathered();
+      if (!written.ok()) fail(std::move(written).error());
+      continue;
+    }
+    Step step = std::move(queue_.front());
+    queue_.pop_front();
+    base::Result<void> done = co_await step.work();
+    const bool broken = done.code() == ErrorCode::kKafkaStorageError;
+    if (broken && !failure_) fail(done.error());
+    if (step.ticket) {
+      step.ticket->result = std::move(done);
+      step.ticket->done.set();
+    }
+  }
+  working_ = false;
+}
+
+base::Task<base::Result<void>> PartitionLog::write_gathered() {
+  const SegmentPtr segment = queue_.front().segment;
+  const uint64_t position = queue_.front().position;
+  std::vector<iovec> parts;
+  uint64_t bytes = 0;
+  base::Offset end;
+  for (const Step& step : queue_) {
+    if (step.work || step.segment != segment || parts.size() == kPartsMax) break;
+    parts.push_back({const_cast<std::byte*>(step.bytes.data()), step.bytes.size()});  // NOLINT: iovec is for reads too
+    bytes += step.bytes.size();
+    end = step.end;
+  }
+  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await segment->log_file());
+  STELE_CHECK(position == segment->written(), "{} after {}", position, segment->written());
+  auto written = co_await file->write(position, parts);
+  if (!written.ok()) {
+    // What the write left behind is no batch that anyone was told of.
+    if (auto cut = co_await file->truncate(position); !cut.ok()) {
+      shard_.log().error("{}: the failed write could not be undone: {}", place_.name, cut.error().message);
+    }
+    co_return std::move(written).error();
+  }
+  queue_.erase(queue_.begin(), queue_.begin() + static_cast<ptrdiff_t>(parts.size()));
+  segment->set_written(position + bytes);
+  written_end_ = end;
+  wake();
+  if (observer_ != nullptr) observer_->on_written(*this);
+  co_return base::Result<void>{};
+}
+
+// Everything of `old` is written by now.
+base::Task<base::Result<void>> PartitionLog::finish_roll(SegmentPtr old, SegmentPtr next, base::ByteVector snapshot) {
+  STELE_CO_TRY(co_await old->write_indexes());
+  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await next->log_file());
+  STELE_CO_TRY(co_await file->truncate(0));
+  STELE_CO_TRY_ASSIGN(
+      const std::unique_ptr<io::File> snapshot_file,
+      co_await place_.log_dir->open(place_.path(next->file_name(kSnapshotSuffix)), io::OpenMode::kCreate));
+  STELE_CO_TRY(co_await snapshot_file->truncate(0));
+  const iovec whole{snapshot.data(), snapshot.size()};
+  STELE_CO_TRY(co_await snapshot_file->write(0, {&whole, 1}));
+  directory_dirty_ = true;
+  request_flush();
+  co_return base::Result<void>{};
+}
+
+void PartitionLog::fail(base::Error error) {
+  if (failure_) return;
+  if (error.code != ErrorCode::kKafkaStorageError) error.code = ErrorCode::kKafkaStorageError;
+  failure_ = std::move(error);
+  assigned_end_ = written_end_;
+  for (const SegmentPtr& segment : segments_) segment->undo_unwritten();
+  shard_.log().error("{}/{}: the log is offline: {}", place_.log_dir->path(), place_.name, failure_->message);
+  std::deque<Step> abandoned;
+  abandoned.swap(queue_);
+  for (Step& step : abandoned) {
+    if (!step.ticket) continue;
+    step.ticket->result = *failure_;
+    step.ticket->done.set();
+  }
+  wake();
+  if (observer_ != nullptr) observer_->on_failed(*this, *failure_);
+}
+
+void PartitionLog::wake() {
+  waiters_.for_each([&](EndWaiter& waiter) {
+    const base::Offset end = waiter.synced ? synced_end_ : written_end_;
+    if (!failure_ && waiter.last >= end && waiter.last < assigned_end_) return;
+    waiter.unlink();
+    waiter.signal.set();
+  });
+}
+
+base::Task<base::Result<void>> PartitionLog::wait_written(base::Offset last) {
+  co_return co_await wait_end(last, false);
+}
+
+base::Task<base::Result<void>> PartitionLog::wait_synced(base::Offset last) {
+  STELE_CO_TRY(co_await wait_end(last, false));
+  co_return co_await wait_end(last, true);
+}
+
+base::Task<base::Result<void>> PartitionLog::wait_end(base::Offset last, bool synced) {
+  for (;;) {
+    if (failure_) co_return *failure_;
+    if ((synced ? synced_end_ : written_end_) > last) co_return base::Result<void>{};
+    if (last >= assigned_end_) {
+      co_return base::Error{ErrorCode::kOffsetOutOfRange,
+                            fmt::format("{}: offset {} was cut off", place_.name, last.value())};
+    }
+    if (synced) request_flush();
+    EndWaiter waiter(shard_.executor(), last, synced);
+    waiters_.push_back(waiter);
+    co_await waiter.signal.wait();
+  }
+}
+
+// One flush at a time; one that is asked for meanwhile follows it, for all who asked.
+void PartitionLog::request_flush() {
+  flush_again_ = true;
+  if (flushing_ || failure_) return;
+  flushing_ = true;
+  tasks_.spawn(flush_behind());
+}
+
+base::Task<void> PartitionLog::flush_behind() {
+  while (std::exchange(flush_again_, false) && !failure_) {
+    auto flushed = co_await flush_to(written_end_);
+    if (!flushed.ok()) {
+      fail(std::move(flushed).error());
+      break;
+    }
+    wake();
+  }
+  flushing_ = false;
+}
+
+base::Task<base::Result<void>> PartitionLog::flush_to(base::Offset target) {
+  const uint64_t generation = generation_;
+  const auto first = std::ranges::upper_bound(segments_, recovery_point_, {}, &Segment::base);
+  const std::vector<SegmentPtr> segments{first == segments_.begin() ? first : std::prev(first), segments_.end()};
+  base::Offset recovered = target;
+  for (const SegmentPtr& segment : segments) {
+    if (segment->base() > target) break;
+    STELE_CO_TRY(co_await segment->sync_log());
+    if (segment == segments.back() || recovered < target) continue;
+    if (!segment->indexes_written()) {
+      recovered = std::max(recovery_point_, segment->base());
+      continue;
+    }
+    STELE_CO_TRY(co_await segment->sync_indexes());
+  }
+  if (std::exchange(directory_dirty_, false)) STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
+  if (generation != generation_)
+    co_return base::Result<void>{};  // what was synced may be cut off by now; the cut syncs by itself
+  synced_end_ = std::max(synced_end_, target);
+  recovery_point_ = std::max(recovery_point_, recovered);
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> PartitionLog::flush() {
+  if (assigned_end_ > synced_end_) STELE_CO_TRY(co_await wait_synced(assigned_end_ + -1));
+  if (recovery_point_ >= synced_end_ && !directory_dirty_) co_return base::Result<void>{};
+  co_return co_await run_ordered([this] { return flush_to(written_end_); });
+}
+
+base::Task<base::Result<void>> PartitionLog::close_idle(base::MonoTime now, base::Duration idle) {
+  if (!usable().ok() || working_ || now - last_use_ < idle) co_return base::Result<void>{};
+  const bool any = std::ranges::any_of(segments_, [](const SegmentPtr& segment) {
+    return segment->has_open_file() || (segment->indexes_loaded() && segment->offset_index().entries().count() > 0);
+  });
+  if (!any) co_return base::Result<void>{};
+  co_return co_await run_ordered([this] { return let_go(); });
+}
+
+base::Task<base::Result<void>> PartitionLog::let_go() {
+  const std::vector<SegmentPtr> segments = segments_;
+  for (const SegmentPtr& segment : segments) {
+    if (segment->indexes_loaded()) {
+      STELE_CO_TRY(co_await segment->write_indexes());
+      segment->drop_indexes();
+    }
+    segment->close_files();
+  }
+  co_return base::Result<void>{};
+}
+
+}  // namespace stele::log

@@ -1,0 +1,291 @@
+// One partition on disk, in Kafka's files. Owned by one shard, on which every call is made.
+//
+// It has three ends: assigned >= written >= synced. append() assigns and never suspends; a task of the log's own writes
+// what was appended, everything that waits in one go, and runs truncations, deletions and the close in the same order.
+// "Written" means that the kernel has it: it survives the process, not a power loss; "synced" survives both.
+//
+// A failed write or sync is final: every later call answers KAFKA_STORAGE_ERROR, the unwritten tail is undone, nothing
+// is tried again, the observer is told once.
+//
+// Lifetime: the owner keeps the log alive until every Task it got from it has ended or was destroyed. Destroying the
+// log drops what is not written yet, as a crash would.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/executor.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "base/uuid.h"
+#include "io/file.h"
+#include "io/shard.h"
+#include "log/epoch_cache.h"
+#include "log/options.h"
+#include "log/producer_state.h"
+#include "log/retention.h"
+#include "log/segment.h"
+#include "log/transaction_index.h"
+#include "record/batch.h"
+
+namespace stele::log {
+
+struct OpenArgs {
+  io::Shard* shard = nullptr;
+  std::shared_ptr<io::Directory> log_dir;  // the log.dirs entry; shared by its partitions
+  std::string name;                        // directory below it: "topic-0"; made where absent
+  base::TopicId topic_id;                  // zero: partition.metadata is not looked at
+  LogOptions options;
+  base::Offset recovery_point;    // from the checkpoint; 0 where there is none
+  base::Offset log_start_offset;  // from the checkpoint; 0 where there is none
+  bool clean = false;             // the log dir had its clean-shutdown marker
+  LogObserver* observer = nullptr;
+};
+
+struct AppendBatch {
+  // kClient, kCoordinator: exactly one whole, validated batch of magic 2; base offset and leader epoch are patched in.
+  // kReplica: one or more whole batches with their offsets and epochs, all past assigned_end(), checksums verified.
+  // The bytes stay where they are and untouched until wait_written(last offset) answers.
+  base::MutableBytes bytes;
+  base::LeaderEpoch leader_epoch;  // not looked at for kReplica
+  Origin origin = Origin::kClient;
+  base::Timestamp now;
+};
+
+struct Appended {
+  base::Offset base_offset;
+  base::Offset last_offset;
+  // The batch was there already: these are its offsets, nothing was written, and wait_written tells when it is safe.
+  bool duplicate = false;
+  base::Timestamp timestamp = base::kNoTimestamp;  // largest of the batch
+};
+
+// Whole batches of one segment. Owns its bytes.
+struct ReadResult {
+  std::unique_ptr<std::byte[]> buffer;
+  base::Bytes batches;        // empty where nothing lies between the offset asked for and the limit
+  base::Offset next_offset;   // behind the last batch; the offset asked for where there is none
+  base::Offset segment_base;  // with `position`: where the first batch lies
+  uint64_t position = 0;
+};
+
+struct TimestampOffset {
+  base::Timestamp timestamp = base::kNoTimestamp;
+  base::Offset offset = base::kNoOffset;
+  base::LeaderEpoch leader_epoch = base::kNoLeaderEpoch;
+};
+
+class PartitionLog {
+ public:
+  // Opens or creates; recovers past the recovery point unless clean, and checks the tail of the active segment always.
+  // What is cut and why goes to the shard's log sink. partition.metadata is synced before this returns.
+  // kInconsistentTopicId: the directory belongs to another topic. kKafkaStorageError: the disk failed.
+  static base::Task<base::Result<std::unique_ptr<PartitionLog>>> open(OpenArgs args);
+  PartitionLog(const PartitionLog&) = delete;
+  PartitionLog& operator=(const PartitionLog&) = delete;
+  ~PartitionLog();
+
+  const std::string& name() const { return place_.name; }
+  const base::TopicId& topic_id() const { return topic_id_; }
+  const LogOptions& options() const { return options_; }
+  void set_options(const LogOptions& options);
+
+  base::Offset log_start_offset() const { return log_start_; }
+  base::Offset assigned_end() const { return assigned_end_; }
+  base::Offset written_end() const { return written_end_; }
+  base::Offset synced_end() const { return synced_end_; }
+  // For recovery-point-offset-checkpoint. What lies below needs no recovery.
+  base::Offset recovery_point() const { return recovery_point_; }
+  // For log-start-offset-checkpoint, which names a partition only where this is set.
+  std::optional<base::Offset> log_start_to_checkpoint() const;
+  // First offset of the oldest transaction that is open, or ended at or above the high watermark; nothing where there
+  // is none. The last stable offset is the smaller of this and the high watermark.
+  std::optional<base::Offset> first_unstable_offset() const;
+  void high_watermark_moved(base::Offset high_watermark) { producers_.high_watermark_moved(high_watermark); }
+  uint64_t size_bytes() const;
+  size_t segment_count() const { return segments_.size(); }
+  const std::optional<base::Error>& failure() const { return failure_; }
+  const ProducerState& producers() const { return producers_; }
+  const EpochCache& epochs() const { return epochs_; }
+
+  // A new leader's epoch begins at assigned_end(): written to leader-epoch-checkpoint before any later append.
+  void begin_epoch(base::LeaderEpoch epoch);
+  // Assigns offsets and queues the write. Errors change nothing: kOutOfOrderSequenceNumber, kInvalidProducerEpoch,
+  // kInvalidTxnState, kTransactionCoordinatorFenced, kRecordListTooLarge (over segment.bytes), kOffsetOutOfRange and
+  // kCorruptMessage (replica), kKafkaStorageError. Not between the call and the end of a truncation.
+  base::Result<Appended> append(const AppendBatch& batch);
+  // End once the record at `last` is written (synced), or with the failure.
+  base::Task<base::Result<void>> wait_written(base::Offset last);
+  base::Task<base::Result<void>> wait_synced(base::Offset last);
+
+  // Whole batches from the one that holds `from` on, below `limit` (exclusive, at most written_end()), at most
+  // `bytes_max` unless `at_least_one` lets the first be larger. One segment per call. kOffsetOutOfRange: below
+  // log_start_offset() or above assigned_end().
+  base::Task<base::Result<ReadResult>> read(base::Offset from, size_t bytes_max, base::Offset limit, bool at_least_one);
+  // The first record below `limit` whose timestamp is at least `timestamp`.
+  base::Task<base::Result<std::optional<TimestampOffset>>> offset_for_timestamp(base::Timestamp timestamp,
+                                                                                base::Offset limit);
+  // The first record that has the largest timestamp of the log.
+  base::Task<base::Result<std::optional<TimestampOffset>>> offset_of_max_timestamp();
+  // Aborted transactions that overlap [from, to).
+  base::Task<base::Result<std::vector<AbortedTransaction>>> aborted_transactions(base::Offset from, base::Offset to);
+  // OffsetForLeaderEpoch: the largest known epoch <= `epoch` and where it ends; nothing where none is known.
+  std::optional<EpochEnd> end_offset_for_epoch(base::LeaderEpoch epoch) const {
+    return epochs_.end_offset_for(epoch, assigned_end_);
+  }
+
+  // Drops every batch that reaches `offset` or beyond; assigned_end() is then `offset`, or the base of the batch that
+  // held it. On stable storage on return. The owner writes the recovery-point checkpoint before it appends again, since
+  // a checkpoint above the cut would hide what is appended there from a later recovery.
+  base::Task<base::Result<void>> truncate_to(base::Offset offset);
+  // Drops everything and goes on at `offset`.
+  base::Task<base::Result<void>> truncate_fully_and_start_at(base::Offset offset);
+  // Raises the log start (DeleteRecords, a leader's log start) at once and deletes whole segments below it. Nothing
+  // below the present one. kOffsetOutOfRange above assigned_end(). In force after a crash once the owner has
+  // checkpointed it.
+  base::Task<base::Result<void>> advance_log_start(base::Offset offset);
+  // Starts a new segment unless the active one is empty.
+  void roll(base::Timestamp now);
+  // Deletes what is too old or too much, only below the high watermark and only where the policy is "delete"; always
+  // what lies wholly below the log start. Answers how many segments went.
+  base::Task<base::Result<size_t>> apply_retention(base::Timestamp now, base::Offset high_watermark);
+  // Removes files whose delay after deletion is over.
+  base::Task<base::Result<void>> sweep(base::Timestamp now);
+  void expire_producers(base::Timestamp now) { producers_.expire(now, options_.producer_id_expiration_ms); }
+
+  // Everything assigned before the call is on stable storage on return, and synced_end() covers it.
+  base::Task<base::Result<void>> flush();
+  // Closes open files and drops index entries from memory where nothing was read or appended for `idle`.
+  base::Task<base::Result<void>> close_idle(base::MonoTime now, base::Duration idle);
+  // Leaves the files as a clean stop of Kafka does: indexes complete, a producer snapshot at exactly the end, epochs
+  // written, all synced. The log takes no more calls.
+  base::Task<base::Result<void>> close_clean();
+  // Renames the directory to "<name>.<uuid>-delete"; removing it later is the log dir's part. The log takes no more
+  // calls. Answers the new name.
+  base::Task<base::Result<std::string>> mark_deleted(base::Uuid unique);
+
+ private:
+  friend class Recovery;
+  using SegmentPtr = std::shared_ptr<Segment>;
+  using Work = std::move_only_function<base::Task<base::Result<void>>()>;
+
+  // What a caller of ordered work waits for; it outlives the caller, so that work once queued always runs to its end.
+  struct Ticket {
+    explicit Ticket(base::Executor& executor) : done(executor) {}
+    base::Signal done;
+    std::optional<base::Result<void>> result;
+  };
+  // A piece of the queue: bytes to write, or work that must come after the writes before it.
+  struct Step {
+    SegmentPtr segment;
+    base::Bytes bytes;
+    uint64_t position = 0;
+    base::Offset end;
+    Work work;
+    std::shared_ptr<Ticket> ticket;
+  };
+  struct EndWaiter;
+  // A file renamed to ".deleted", and when it is to go.
+  struct Doomed {
+    std::string path;
+    base::Timestamp due;
+  };
+  // Where a reader will ask next: the batch after the last one it got.
+  struct Cursor {
+    base::Offset offset;
+    base::Offset segment_base;
+    uint64_t position = 0;
+  };
+
+  explicit PartitionLog(OpenArgs args);
+
+  // partition_log.cc: the ends, the queue and its task, failure
+  base::Task<base::Result<void>> run_ordered(Work work);
+  base::Task<base::Result<void>> submit(Work work);  // the same, on a log that is closing too
+  void enqueue(Step step);
+  base::Task<void> work_off();
+  base::Task<base::Result<void>> write_gathered();
+  base::Task<base::Result<void>> finish_roll(SegmentPtr old, SegmentPtr next, base::ByteVector snapshot);
+  void fail(base::Error error);
+  void wake();
+  base::Task<base::Result<void>> wait_end(base::Offset last, bool synced);
+  void queue_epochs();
+  base::Task<base::Result<void>> write_file(std::string file, base::ByteVector content);
+  void request_flush();
+  base::Task<base::Result<void>> flush_to(base::Offset target);
+  base::Task<void> flush_behind();
+  base::Task<base::Result<void>> let_go();
+  base::Result<void> usable() const;
+
+  // partition_log_append.cc
+  base::Result<Appended> append_local(const AppendBatch& batch);
+  base::Result<Appended> append_replica(const AppendBatch& batch);
+  void take_in(const record::BatchView& batch, const ProducerAppend& producer);
+  void roll_if_needed(const record::BatchView& batch, size_t bytes, base::Offset last, base::Timestamp now);
+  void roll_at(base::Offset base, base::Timestamp now);
+  Segment& active() const { return *segments_.back(); }
+
+  // partition_log_read.cc
+  SegmentPtr segment_for(base::Offset offset) const;
+  SegmentPtr segment_after(const Segment& segment) const;
+  base::Result<void> check_range(base::Offset from) const;
+  void remember(Cursor cursor, base::Offset instead_of);
+  base::Task<base::Result<std::optional<ReadResult>>> read_segment(SegmentPtr segment, base::Offset from,
+                                                                   size_t bytes_max, base::Offset limit,
+                                                                   bool at_least_one);
+
+  // partition_log_change.cc: truncation, deletion, retention, flush, close
+  base::Task<base::Result<void>> truncation(base::Offset offset, bool fully);
+  void begin_cut();
+  void cut_ends(base::Offset end);
+  base::Task<base::Result<void>> write_epochs();
+  base::Task<base::Result<void>> do_truncate(base::Offset offset);
+  base::Task<base::Result<void>> do_truncate_fully(base::Offset offset);
+  base::Task<base::Result<void>> delete_segment(SegmentPtr segment);
+  base::Task<base::Result<void>> delete_below_log_start();
+  std::vector<SegmentFacts> segments_view() const;
+  base::Task<base::Result<void>> rename_directory(std::string name);
+  base::Task<base::Result<void>> replay_producers(base::Offset from, base::Offset end);
+  base::Task<base::Result<void>> do_close();
+  base::Task<base::Result<void>> reload_producers(base::Offset end, base::Offset newest_snapshot);
+  void set_log_start(base::Offset offset);
+
+  PartitionPlace place_;
+  io::Shard& shard_;
+  base::TopicId topic_id_;
+  LogOptions options_;
+  LogObserver* observer_;
+
+  std::vector<SegmentPtr> segments_;  // by base offset; never empty; the last one is active. Readers share them
+  ProducerState producers_;
+  EpochCache epochs_;
+  base::Offset log_start_;
+  base::Offset assigned_end_;
+  base::Offset written_end_;
+  base::Offset synced_end_;
+  base::Offset recovery_point_;  // as synced_end_, but only past segments whose index files are synced too
+  uint64_t generation_ = 0;      // one more whenever batches are cut off: what a reader found before is void
+  int truncating_ = 0;
+  bool closed_ = false;
+  bool directory_dirty_ = false;  // names were made or changed since the last sync of the directory
+  std::optional<base::Error> failure_;
+
+  std::deque<Step> queue_;
+  bool working_ = false;
+  bool flushing_ = false;
+  bool flush_again_ = false;
+  base::IntrusiveList<EndWaiter> waiters_;
+  std::vector<Doomed> doomed_;
+  std::vector<Cursor> cursors_;  // where the latest reads ended
+  size_t next_cursor_ = 0;
+  base::MonoTime last_use_;
+  base::TaskScope tasks_;  // last: destroyed first
+};
+
+}  // namespace stele::log

@@ -1,0 +1,367 @@
+#include "log/recovery.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+
+#include "log/batch_scanner.h"
+#include "log/meta_properties.h"
+
+namespace stele::log {
+
+using base::ErrorCode;
+
+namespace {
+
+constexpr uint64_t kTextFileMax = 64 << 20;
+constexpr std::string_view kDraftSuffix = ".tmp";
+
+}  // namespace
+
+Recovery::Recovery(std::unique_ptr<PartitionLog> log, OpenArgs args)
+    : log_(std::move(log)), args_(std::move(args)), l_(*log_) {}
+
+base::Task<base::Result<std::unique_ptr<PartitionLog>>> Recovery::run() {
+  STELE_CO_TRY(co_await make_directory());
+  STELE_CO_TRY(co_await check_topic_id());
+  STELE_CO_TRY(co_await tidy());
+  STELE_CO_TRY(co_await load_segments());
+  STELE_CO_TRY(co_await load_epochs());
+
+  bool all_checked = !args_.clean;
+  const size_t last = l_.segments_.size() - 1;
+  size_t first = args_.clean ? last : segment_with(args_.recovery_point);
+  if (args_.clean) {
+    STELE_CO_TRY_ASSIGN(const bool good, co_await tail_is_good(l_.segments_[last]));
+    all_checked = !good;
+    if (!good) {
+      args_.shard->log().error("{}: the log dir was stopped cleanly, but the end of {} is damaged: recovering it",
+                               args_.name, l_.segments_[last]->file_name(kLogSuffix));
+    }
+  }
+  if (epochs_missing_) STELE_CO_TRY(co_await read_all_epochs(all_checked ? first : last + 1));
+  if (all_checked) {
+    STELE_CO_TRY(co_await recover_from(first));
+  } else {
+    STELE_CO_TRY(co_await l_.reload_producers(end_, end_));
+  }
+  if (end_ < args_.log_start_offset) STELE_CO_TRY(co_await start_over_at_log_start());
+
+  l_.log_start_ = std::max(args_.log_start_offset, l_.segments_.front()->base());
+  l_.assigned_end_ = l_.written_end_ = end_;
+  l_.synced_end_ = std::max(std::min(args_.clean && !all_checked ? end_ : args_.recovery_point, end_), l_.log_start_);
+  l_.recovery_point_ = l_.synced_end_;
+  l_.epochs_.truncate_end(end_);
+  l_.epochs_.truncate_start(l_.log_start_);
+  l_.producers_.log_start_moved(l_.log_start_);
+  l_.expire_producers(args_.shard->clock().wall());
+  STELE_CO_TRY(co_await read_first_timestamp(l_.segments_.back()));
+  STELE_CO_TRY(co_await remove_stray_snapshots());
+  if (all_checked || epochs_missing_) STELE_CO_TRY(co_await l_.write_epochs());
+  STELE_CO_TRY(co_await args_.log_dir->sync(args_.name));
+  co_return std::move(log_);
+}
+
+base::Task<base::Result<void>> Recovery::make_directory() {
+  auto listed = co_await args_.log_dir->list(args_.name);
+  if (!listed.ok() && listed.error().os_error == ENOENT) {
+    STELE_CO_TRY_ASSIGN(const auto made, co_await args_.log_dir->open_directory(args_.name, true));
+    STELE_CO_TRY(co_await args_.log_dir->sync());
+    listed = co_await args_.log_dir->list(args_.name);
+  }
+  if (!listed.ok()) co_return std::move(listed).error();
+  files_ = *std::move(listed);
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Recovery::check_topic_id() {
+  if (args_.topic_id.is_zero()) co_return base::Result<void>{};
+  const std::string path = l_.place_.path(std::string{kPartitionMetadataName});
+  auto bytes = co_await io::read_whole(*args_.log_dir, path, kTextFileMax);
+  if (bytes.ok()) {
+    auto found = parse_partition_metadata(base::as_text(*bytes));
+    if (!found.ok()) {
+      co_return base::Error{ErrorCode::kKafkaStorageError, fmt::format("{}: {}", path, found.error().message)};
+    }
+    if (*found == args_.topic_id) co_return base::Result<void>{};
+    co_return base::Error{ErrorCode::kInconsistentTopicId, fmt::format("{} belongs to topic id {}, not {}", args_.name,
+                                                                       found->to_string(), args_.topic_id.to_string())};
+  }
+  if (bytes.error().os_error != ENOENT) co_return std::move(bytes).error();
+  base::ByteVector content;
+  const std::string text = format_partition_metadata(args_.topic_id);
+  base::append(content, base::as_bytes(text));
+  co_return co_await io::write_atomically(*args_.log_dir, path, std::move(content));
+}
+
+// Finishes interrupted deletions, drafts and compactions as Kafka's LogLoader does.
+base::Task<base::Result<void>> Recovery::tidy() {
+  base::Offset least_cleaned{INT64_MAX};
+  for (const io::Entry& file : files_) {
+    const std::string_view name = file.name;
+    if (!name.ends_with(kCleanedSuffix)) continue;
+    const std::string_view whole = name.substr(0, name.size() - kCleanedSuffix.size());
+    for (const std::string_view suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix}) {
+      if (const auto base = parse_offset_file_name(whole, suffix)) least_cleaned = std::min(least_cleaned, *base);
+    }
+  }
+  std::vector<base::Offset> swaps;
+  std::vector<std::string> swap_files;
+  for (const io::Entry& file : files_) {
+    const std::string_view name = file.name;
+    if (file.directory) continue;
+    if (name.ends_with(kDeletedSuffix) || name.ends_with(kCleanedSuffix) || name.ends_with(kDraftSuffix)) {
+      STELE_CO_TRY(co_await remove(file.name));
+    } else if (name.ends_with(kSwapSuffix)) {
+      const std::string_view whole = name.substr(0, name.size() - kSwapSuffix.size());
+      const auto base = parse_offset_file_name(whole, kLogSuffix);
+      const size_t digits = whole.find('.');
+      const auto any =
+          digits == std::string_view::npos ? std::nullopt : parse_offset_file_name(whole, whole.substr(digits));
+      if (!any || *any >= least_cleaned) {
+        STELE_CO_TRY(co_await remove(file.name));
+        continue;
+      }
+      if (base) swaps.push_back(*base);
+      swap_files.push_back(file.name);
+    }
+  }
+  for (const base::Offset base : swaps) STELE_CO_TRY(co_await finish_swap(base));
+  for (const std::string& file : swap_files) {
+    STELE_CO_TRY(co_await rename(file, file.substr(0, file.size() - kSwapSuffix.size())));
+  }
+  STELE_CO_TRY_ASSIGN(files_, co_await args_.log_dir->list(args_.name));
+  co_return base::Result<void>{};
+}
+
+// Deletes the segments that a compacted one, complete but not yet in its place, stands for.
+base::Task<base::Result<void>> Recovery::finish_swap(base::Offset base) {
+  const std::string path = l_.place_.path(offset_file_name(base, kLogSuffix) + std::string{kSwapSuffix});
+  STELE_CO_TRY_ASSIGN(std::unique_ptr<io::File> opened, co_await args_.log_dir->open(path, io::OpenMode::kRead));
+  const std::shared_ptr<io::File> file = std::move(opened);
+  STELE_CO_TRY_ASSIGN(const uint64_t size, file->size());
+  base::Offset next = base;
+  BatchScanner scanner(file, 0, size);
+  for (;;) {
+    STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
+    if (!more) break;
+    while (const auto batch = scanner.take()) next = batch->view.next_offset();
+  }
+  for (const io::Entry& entry : files_) {
+    for (const std::string_view suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix}) {
+      const auto offset = parse_offset_file_name(entry.name, suffix);
+      if (offset && *offset >= base && *offset < next) STELE_CO_TRY(co_await remove(entry.name));
+    }
+  }
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Recovery::load_segments() {
+  const base::Timestamp now = args_.shard->clock().wall();
+  std::map<base::Offset, uint64_t> logs;
+  for (const io::Entry& file : files_) {
+    if (const auto base = parse_offset_file_name(file.name, kLogSuffix)) logs[*base] = file.size;
+  }
+  for (const io::Entry& file : files_) {
+    for (const std::string_view suffix : {kIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix}) {
+      const auto base = parse_offset_file_name(file.name, suffix);
+      if (!base || logs.contains(*base)) continue;
+      args_.shard->log().warn("{}/{}: removed, its .log does not exist", args_.name, file.name);
+      STELE_CO_TRY(co_await remove(file.name));
+    }
+  }
+  for (const auto& [base, bytes] : logs) {
+    auto segment = std::make_shared<Segment>(l_.place_, base, args_.options, 0, now);
+    segment->set_size(bytes);
+    l_.segments_.push_back(std::move(segment));
+  }
+  if (l_.segments_.empty()) {
+    const base::Offset base = std::max(args_.log_start_offset, base::Offset{0});
+    auto segment = std::make_shared<Segment>(l_.place_, base, args_.options, 0, now);
+    segment->reset_for_rebuild();
+    STELE_CO_TRY(co_await segment->log_file());
+    segment->close_files();
+    l_.segments_.push_back(std::move(segment));
+  }
+  end_ = l_.segments_.back()->base();
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Recovery::load_epochs() {
+  const std::string path = l_.place_.path(std::string{kEpochCheckpointName});
+  auto bytes = co_await io::read_whole(*args_.log_dir, path, kTextFileMax);
+  if (bytes.ok()) {
+    auto epochs = parse_epoch_checkpoint(base::as_text(*bytes));
+    if (epochs.ok()) {
+      l_.epochs_ = EpochCache{*epochs};
+      co_return base::Result<void>{};
+    }
+    args_.shard->log().warn("{}: made anew from the log: {}", path, epochs.error().message);
+  } else if (bytes.error().os_error != ENOENT) {
+    co_return std::move(bytes).error();
+  }
+  epochs_missing_ = std::ranges::any_of(l_.segments_, [](const SegmentPtr& s) { return s->size() > 0; });
+  if (epochs_missing_ && !bytes.ok()) args_.shard->log().warn("{}: missing, made anew from the log", path);
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Recovery::read_all_epochs(size_t segments) {
+  for (size_t i = 0; i < segments; ++i) {
+    const SegmentPtr& segment = l_.segments_[i];
+    STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await segment->log_file());
+    BatchScanner scanner(file, 0, segment->size());
+    for (;;) {
+      STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
+      if (!more) break;
+      while (const auto batch = scanner.take())
+        l_.epochs_.assign(batch->view.leader_epoch(), batch->view.base_offset());
+    }
+    segment->close_files();
+  }
+  co_return base::Result<void>{};
+}
+
+size_t Recovery::segment_with(base::Offset offset) const {
+  const auto above =
+      std::ranges::upper_bound(l_.segments_, offset, {}, [](const SegmentPtr& segment) { return segment->base(); });
+  return above == l_.segments_.begin() ? 0 : static_cast<size_t>(above - l_.segments_.begin()) - 1;
+}
+
+base::Task<base::Result<void>> Recovery::recover_from(size_t first) {
+  const base::Offset from = l_.segments_[first]->base();
+  STELE_CO_TRY(co_await l_.reload_producers(from, from));
+  l_.epochs_.truncate_end(from);
+  end_ = from;
+  size_t kept = first;
+  for (; kept < l_.segments_.size() && !cut_; ++kept) {
+    const SegmentPtr segment = l_.segments_[kept];
+    // The batches of a segment below the end of the one before it were cut off and written again elsewhere.
+    if (segment->base() < end_) break;
+    end_ = segment->base();
+    STELE_CO_TRY_ASSIGN(cut_, co_await check_segment(segment));
+    if (kept + 1 < l_.segments_.size()) segment->close_files();
+  }
+  while (l_.segments_.size() > kept) {
+    const SegmentPtr segment = l_.segments_.back();
+    args_.shard->log().warn("{}/{}: set aside with its {} bytes, the log ends before it at {}", args_.name,
+                            segment->file_name(kLogSuffix), segment->size(), end_.value());
+    l_.segments_.pop_back();
+    STELE_CO_TRY(co_await l_.delete_segment(segment));
+  }
+  co_return base::Result<void>{};
+}
+
+// Takes in all good batches from the segment's start; true where it had to be cut behind them.
+base::Task<base::Result<bool>> Recovery::check_segment(SegmentPtr segment) {
+  const uint64_t size = segment->size();
+  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await segment->log_file());
+  segment->reset_for_rebuild();
+  BatchScanner scanner(file, 0, size);
+  std::string fault;
+  while (fault.empty()) {
+    STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
+    if (!more) break;
+    while (const auto batch = scanner.take()) {
+      const record::BatchView& view = batch->view;
+      const base::Offset lowest = view.is_legacy() ? view.last_offset() : view.base_offset();
+      if (!view.crc_valid()) {
+        fault = fmt::format("the checksum of the batch at offset {} is wrong", view.base_offset().value());
+      } else if (lowest < end_ || view.last_offset() < lowest || !segment->can_hold(view.last_offset())) {
+        fault = fmt::format("a batch of offsets {} to {} does not follow the end {}", lowest.value(),
+                            view.last_offset().value(), end_.value());
+      }
+      if (!fault.empty()) break;
+      segment->append(view, l_.options_.index_interval_bytes);
+      l_.epochs_.assign(view.leader_epoch(), view.base_offset());
+      if (const auto aborted = l_.producers_.update(ProducerAppend::of(view), view.base_offset())) {
+        segment->add_aborted(*aborted);
+      }
+      end_ = view.next_offset();
+    }
+  }
+  if (fault.empty()) fault = scanner.stop();
+  const uint64_t good = segment->size();
+  segment->set_written(good);
+  segment->seal();
+  if (good < size) {
+    args_.shard->log().warn("{}/{}: cut from {} to {} bytes, the log ends at {}: {}", args_.name,
+                            segment->file_name(kLogSuffix), size, good, end_.value(), fault);
+    STELE_CO_TRY(co_await file->truncate(good));
+    STELE_CO_TRY(co_await file->sync());
+  }
+  STELE_CO_TRY(co_await segment->replace_index_files());
+  co_return good < size;
+}
+
+// Of the active segment after a clean stop: reads from its last index entry on; sets the end of the log.
+base::Task<base::Result<bool>> Recovery::tail_is_good(SegmentPtr segment) {
+  end_ = segment->base();
+  STELE_CO_TRY(co_await segment->load_indexes());
+  if (segment->size() == 0) co_return true;
+  const auto& entry = segment->offset_index().entries().last();
+  const uint64_t from = entry ? entry->position : 0;
+  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await segment->log_file());
+  BatchScanner scanner(file, from, segment->size());
+  for (;;) {
+    STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
+    if (!more) break;
+    while (const auto batch = scanner.take()) {
+      const record::BatchView& view = batch->view;
+      const bool expected =
+          !entry || batch->position != from || view.last_offset() - segment->base() == int64_t{entry->relative_offset};
+      const base::Offset lowest = view.is_legacy() ? view.last_offset() : view.base_offset();
+      if (!expected || !view.crc_valid() || lowest < end_ || !segment->can_hold(view.last_offset())) co_return false;
+      segment->note_timestamp(view);
+      end_ = view.next_offset();
+    }
+  }
+  segment->close_files();
+  co_return scanner.stop().empty() && scanner.position() == segment->size();
+}
+
+base::Task<base::Result<void>> Recovery::start_over_at_log_start() {
+  args_.shard->log().warn("{}: the log ends at {}, below its start {}: it starts empty there", args_.name, end_.value(),
+                          args_.log_start_offset.value());
+  end_ = args_.log_start_offset;
+  co_return co_await l_.do_truncate_fully(end_);
+}
+
+base::Task<base::Result<void>> Recovery::read_first_timestamp(SegmentPtr segment) {
+  if (segment->size() == 0) co_return base::Result<void>{};
+  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await segment->log_file());
+  base::ByteVector header(std::min<uint64_t>(record::kBatchHeaderSize, segment->size()));
+  STELE_CO_TRY_ASSIGN(const size_t got, co_await file->read(0, header));
+  header.resize(got);
+  if (const auto view = record::BatchView::open(header)) segment->set_first_timestamp(view->max_timestamp());
+  segment->close_files();
+  co_return base::Result<void>{};
+}
+
+// Kafka keeps those of segments and the newest one.
+base::Task<base::Result<void>> Recovery::remove_stray_snapshots() {
+  STELE_CO_TRY_ASSIGN(files_, co_await args_.log_dir->list(args_.name));
+  std::vector<std::string> stray;
+  for (const io::Entry& file : files_) {
+    const auto offset = parse_offset_file_name(file.name, kSnapshotSuffix);
+    if (!offset) continue;
+    const bool of_segment =
+        std::ranges::any_of(l_.segments_, [&](const SegmentPtr& segment) { return segment->base() == *offset; });
+    if (!of_segment) stray.push_back(file.name);
+  }
+  const std::string newest = stray.empty() ? "" : stray.back();
+  for (const std::string& file : stray) {
+    const bool past_segments = *parse_offset_file_name(file, kSnapshotSuffix) > l_.segments_.back()->base();
+    if (file != newest || !past_segments) STELE_CO_TRY(co_await remove(file));
+  }
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Recovery::rename(std::string from, std::string to) {
+  co_return co_await args_.log_dir->rename(l_.place_.path(from), l_.place_.path(to));
+}
+
+base::Task<base::Result<void>> Recovery::remove(std::string file) {
+  co_return co_await args_.log_dir->remove(l_.place_.path(file));
+}
+
+}  // namespace stele::log

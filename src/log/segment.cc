@@ -1,0 +1,358 @@
+#include "log/segment.h"
+
+#include <cerrno>
+#include <limits>
+
+#include "log/batch_scanner.h"
+
+namespace stele::log {
+
+namespace {
+using base::ErrorCode;
+using io::OpenMode;
+
+constexpr uint64_t kIndexFileMax = uint64_t{1} << 31;
+
+bool is_absent(const base::Error& error) { return error.os_error == ENOENT; }
+}  // namespace
+
+Segment::Segment(const PartitionPlace& place, base::Offset base, const LogOptions& options, int64_t jitter_ms,
+                 base::Timestamp created)
+    : place_(place),
+      base_(base),
+      created_(created),
+      jitter_ms_(jitter_ms),
+      index_interval_bytes_(options.index_interval_bytes),
+      offset_index_(base, options.index_bytes),
+      time_index_(base, options.index_bytes) {}
+
+bool Segment::can_hold(base::Offset last_offset) const {
+  const int64_t relative = last_offset - base_;
+  return relative >= 0 && relative <= std::numeric_limits<int32_t>::max();
+}
+
+bool Segment::should_roll(const RollQuestion& question, const LogOptions& options) const {
+  if (static_cast<int64_t>(size_) > options.segment_bytes - static_cast<int64_t>(question.bytes)) return true;
+  const bool by_record_time = first_timestamp_ && *first_timestamp_ >= base::Timestamp{0};
+  const int64_t waited = by_record_time ? question.max_timestamp.value() - first_timestamp_->value()
+                                        : question.now.value() - created_.value();
+  if (size_ > 0 && waited > options.segment_ms - jitter_ms_) return true;
+  return offset_index_.is_full() || time_index_.is_full() || !can_hold(question.last_offset);
+}
+
+uint64_t Segment::append(const record::BatchView& batch, int64_t index_interval_bytes) {
+  STELE_CHECK(can_hold(batch.last_offset()), "offset {} in the segment at {}", batch.last_offset().value(),
+              base_.value());
+  const uint64_t position = size_;
+  if (position == 0) first_timestamp_ = batch.max_timestamp();
+  note_timestamp(batch);
+  if (bytes_since_index_entry_ > index_interval_bytes) {
+    offset_index_.add(batch.last_offset(), static_cast<uint32_t>(position));
+    time_index_.add(largest_, largest_offset_);
+    bytes_since_index_entry_ = 0;
+  }
+  size_ += batch.size();
+  bytes_since_index_entry_ += static_cast<int64_t>(batch.size());
+  return position;
+}
+
+void Segment::note_timestamp(const record::BatchView& batch) {
+  if (batch.max_timestamp() <= largest_) return;
+  largest_ = batch.max_timestamp();
+  largest_offset_ = batch.last_offset();
+}
+
+void Segment::add_aborted(const AbortedTransaction& aborted) { aborted_.push_back(aborted); }
+
+void Segment::seal() {
+  if (largest_ >= base::Timestamp{0}) time_index_.add(largest_, largest_offset_);
+}
+
+bool Segment::indexes_written() const {
+  if (!indexes_known_) return true;
+  return index_files_made_ && offset_index_.entries().unwritten().empty() &&
+         time_index_.entries().unwritten().empty() && (!aborted_loaded_ || aborted_written_ == aborted_.size());
+}
+
+bool Segment::indexes_loaded() const {
+  return indexes_known_ && aborted_loaded_ && offset_index_.entries().loaded() && time_index_.entries().loaded();
+}
+
+base::Task<base::Result<std::shared_ptr<io::File>>> Segment::log_file() {
+  if (!log_) {
+    STELE_CO_TRY_ASSIGN(std::unique_ptr<io::File> file,
+                        co_await place_.log_dir->open(place_.path(file_name(kLogSuffix)), OpenMode::kCreate));
+    if (!log_) log_ = std::move(file);
+  }
+  co_return log_;
+}
+
+base::Task<base::Result<void>> Segment::load_indexes() {
+  if (indexes_loaded()) co_return base::Result<void>{};
+  STELE_CO_TRY_ASSIGN(const bool good, co_await read_indexes());
+  if (!good) STELE_CO_TRY(co_await rebuild_indexes());
+  co_return base::Result<void>{};
+}
+
+// False where a file is missing or damaged.
+base::Task<base::Result<bool>> Segment::read_indexes() {
+  std::string damage;
+  std::vector<OffsetIndexEntry> offsets;
+  std::vector<TimeIndexEntry> times;
+  std::vector<AbortedTransaction> aborted;
+  for (const std::string_view suffix : {kIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix}) {
+    const std::string path = place_.path(file_name(suffix));
+    auto bytes = co_await io::read_whole(*place_.log_dir, path, kIndexFileMax);
+    base::Result<void> parsed;
+    const auto keep = [&](auto result, auto& into) {
+      if (!result) {
+        parsed = std::move(result).error();
+      } else {
+        into = *std::move(result);
+      }
+    };
+    if (!bytes.ok() && !is_absent(bytes.error())) co_return std::move(bytes).error();
+    if (!bytes.ok()) {
+      if (suffix != kTransactionIndexSuffix && size_ != 0) parsed = bytes.error();
+    } else if (suffix == kIndexSuffix) {
+      keep(OffsetIndex::parse(*bytes, size_), offsets);
+    } else if (suffix == kTimeIndexSuffix) {
+      keep(TimeIndex::parse(*bytes), times);
+    } else {
+      keep(parse_transaction_index(*bytes), aborted);
+    }
+    if (!parsed.ok() && damage.empty()) damage = fmt::format("{}: {}", path, parsed.error().message);
+  }
+  if (indexes_loaded()) co_return true;  // another reader was faster
+  if (indexes_known_ && (offsets.size() < offset_index_.entries().written() ||
+                         times.size() < time_index_.entries().written() || aborted.size() < aborted_written_)) {
+    damage = fmt::format("{}: an index has fewer entries than were written", place_.path(file_name(kLogSuffix)));
+  }
+  if (!damage.empty()) {
+    place_.shard->log().warn("index made anew from the log: {}", damage);
+    co_return false;
+  }
+  if (indexes_known_) {
+    if (!offset_index_.entries().loaded()) offset_index_.entries().restore(std::move(offsets));
+    if (!time_index_.entries().loaded()) time_index_.entries().restore(std::move(times));
+    if (!aborted_loaded_) {
+      aborted.resize(aborted_written_);
+      aborted.insert(aborted.end(), aborted_.begin(), aborted_.end());
+      aborted_ = std::move(aborted);
+    }
+  } else {
+    offset_index_.entries().assign(std::move(offsets));
+    time_index_.entries().assign(std::move(times));
+    if (!aborted_loaded_) {
+      aborted_written_ = aborted.size();
+      aborted_ = std::move(aborted);
+    }
+    if (const auto& last = offset_index_.entries().last()) {
+      bytes_since_index_entry_ = static_cast<int64_t>(size_ - last->position);
+    } else {
+      bytes_since_index_entry_ = static_cast<int64_t>(size_);
+    }
+    if (const auto& last = time_index_.entries().last(); last && !largest_known_) {
+      largest_ = base::Timestamp{last->timestamp};
+      largest_offset_ = base_ + int64_t{last->relative_offset};
+    }
+    largest_known_ = true;
+    indexes_known_ = true;
+  }
+  aborted_loaded_ = true;
+  co_return true;
+}
+
+base::Task<base::Result<void>> Segment::load_aborted() {
+  if (aborted_loaded_) co_return base::Result<void>{};
+  const std::string path = place_.path(file_name(kTransactionIndexSuffix));
+  auto bytes = co_await io::read_whole(*place_.log_dir, path, kIndexFileMax);
+  if (!bytes.ok() && !is_absent(bytes.error())) co_return std::move(bytes).error();
+  if (aborted_loaded_) co_return base::Result<void>{};
+  std::vector<AbortedTransaction> aborted;
+  if (bytes.ok()) {
+    STELE_CO_TRY_ASSIGN(aborted, parse_transaction_index(*bytes));
+  }
+  const size_t written = indexes_known_ ? aborted_written_ : aborted.size();
+  if (aborted.size() < written) co_return co_await load_indexes();
+  aborted.resize(written);
+  aborted.insert(aborted.end(), aborted_.begin(), aborted_.end());
+  aborted_ = std::move(aborted);
+  aborted_written_ = written;
+  aborted_loaded_ = true;
+  co_return base::Result<void>{};
+}
+
+void Segment::reset_for_rebuild() {
+  offset_index_.entries().assign({});
+  time_index_.entries().assign({});
+  aborted_.clear();
+  aborted_written_ = 0;
+  aborted_loaded_ = indexes_known_ = largest_known_ = true;
+  largest_ = base::kNoTimestamp;
+  largest_offset_ = base::kNoOffset;
+  first_timestamp_.reset();
+  bytes_since_index_entry_ = 0;
+  size_ = 0;
+}
+
+// Offset and time index alone: what the transaction index should hold cannot be told from this segment, so that one is
+// read as far as it is whole.
+base::Task<base::Result<void>> Segment::rebuild_indexes() {
+  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await log_file());
+  std::vector<AbortedTransaction> aborted;
+  if (auto bytes =
+          co_await io::read_whole(*place_.log_dir, place_.path(file_name(kTransactionIndexSuffix)), kIndexFileMax)) {
+    const size_t whole = bytes->size() / kAbortedTransactionSize * kAbortedTransactionSize;
+    if (auto parsed = parse_transaction_index(base::Bytes{*bytes}.first(whole))) aborted = *std::move(parsed);
+  }
+  const uint64_t end = written_;
+  if (end != size_)
+    co_return base::Error{ErrorCode::kKafkaStorageError, file_name(kLogSuffix) + ": index damaged in use"};
+  BatchScanner scanner(file, 0, end);
+  Segment fresh(place_, base_, {.index_interval_bytes = index_interval_bytes_}, 0, created_);
+  fresh.reset_for_rebuild();
+  for (;;) {
+    STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
+    if (!more) break;
+    while (const auto batch = scanner.take()) fresh.append(batch->view, index_interval_bytes_);
+  }
+  if (end != size_ || indexes_loaded()) co_return co_await load_indexes();
+  fresh.seal();
+  const auto offsets = fresh.offset_index_.entries().all();
+  const auto times = fresh.time_index_.entries().all();
+  offset_index_.entries().assign({offsets.begin(), offsets.end()});
+  time_index_.entries().assign({times.begin(), times.end()});
+  offset_index_.entries().mark_written(0);
+  time_index_.entries().mark_written(0);
+  largest_ = fresh.largest_;
+  largest_offset_ = fresh.largest_offset_;
+  first_timestamp_ = fresh.first_timestamp_;
+  bytes_since_index_entry_ = fresh.bytes_since_index_entry_;
+  aborted_written_ = 0;
+  aborted_ = std::move(aborted);
+  aborted_loaded_ = indexes_known_ = largest_known_ = true;
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Segment::write_tail(std::string_view suffix, uint64_t at, base::ByteVector bytes) {
+  STELE_CO_TRY_ASSIGN(const std::unique_ptr<io::File> file,
+                      co_await place_.log_dir->open(place_.path(file_name(suffix)), OpenMode::kCreate));
+  STELE_CO_TRY_ASSIGN(const uint64_t size, file->size());
+  if (size > at) STELE_CO_TRY(co_await file->truncate(at));
+  if (!bytes.empty()) {
+    const iovec part{bytes.data(), bytes.size()};
+    STELE_CO_TRY(co_await file->write(at, {&part, 1}));
+  }
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Segment::write_indexes() {
+  if (!indexes_known_) co_return base::Result<void>{};  // nothing was changed since they were written
+  auto& offsets = offset_index_.entries();
+  if (!offsets.unwritten().empty() || !index_files_made_) {
+    const size_t count = offsets.count();
+    STELE_CO_TRY(co_await write_tail(kIndexSuffix, offsets.written() * OffsetIndex::kEntrySize,
+                                     OffsetIndex::encode(offsets.unwritten())));
+    offsets.mark_written(count);
+  }
+  auto& times = time_index_.entries();
+  if (!times.unwritten().empty() || !index_files_made_) {
+    const size_t count = times.count();
+    STELE_CO_TRY(co_await write_tail(kTimeIndexSuffix, times.written() * TimeIndex::kEntrySize,
+                                     TimeIndex::encode(times.unwritten())));
+    times.mark_written(count);
+  }
+  index_files_made_ = true;
+  if (aborted_loaded_ && aborted_written_ < aborted_.size()) {
+    const size_t count = aborted_.size();
+    const std::vector<AbortedTransaction> tail{aborted_.begin() + static_cast<ptrdiff_t>(aborted_written_),
+                                               aborted_.end()};
+    STELE_CO_TRY(co_await write_tail(kTransactionIndexSuffix, aborted_written_ * kAbortedTransactionSize,
+                                     encode_transaction_index(tail)));
+    aborted_written_ = count;
+  }
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Segment::replace_index_files() {
+  index_files_made_ = false;
+  auto removed = co_await place_.log_dir->remove(place_.path(file_name(kTransactionIndexSuffix)));
+  if (!removed.ok() && !is_absent(removed.error())) co_return std::move(removed).error();
+  co_return co_await write_indexes();
+}
+
+base::Task<base::Result<void>> Segment::sync_log() {
+  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await log_file());
+  co_return co_await file->sync();
+}
+
+base::Task<base::Result<void>> Segment::sync_file(std::string_view suffix) {
+  auto file = co_await place_.log_dir->open(place_.path(file_name(suffix)), OpenMode::kReadWrite);
+  if (!file.ok()) {
+    if (is_absent(file.error())) co_return base::Result<void>{};
+    co_return std::move(file).error();
+  }
+  co_return co_await (*file)->sync();
+}
+
+base::Task<base::Result<void>> Segment::sync_indexes() {
+  STELE_CO_TRY(co_await sync_file(kIndexSuffix));
+  STELE_CO_TRY(co_await sync_file(kTimeIndexSuffix));
+  co_return co_await sync_file(kTransactionIndexSuffix);
+}
+
+base::Task<base::Result<void>> Segment::truncate(uint64_t bytes, base::Offset offset) {
+  STELE_CHECK(indexes_loaded());
+  offset_index_.truncate_to(offset);
+  time_index_.truncate_to(offset);
+  std::erase_if(aborted_, [&](const AbortedTransaction& entry) { return entry.last_offset >= offset; });
+  if (aborted_.size() < aborted_written_) {
+    aborted_written_ = aborted_.size();
+    STELE_CO_TRY(co_await write_tail(kTransactionIndexSuffix, aborted_written_ * kAbortedTransactionSize, {}));
+  }
+  index_files_made_ = false;  // they are cut when written next
+  const auto& last = offset_index_.entries().last();
+  bytes_since_index_entry_ = static_cast<int64_t>(bytes - (last ? last->position : 0));
+  size_ = written_ = bytes;
+  if (bytes == 0) first_timestamp_.reset();
+  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await log_file());
+  STELE_CO_TRY(co_await file->truncate(bytes));
+  STELE_CO_TRY(co_await write_indexes());
+  STELE_CO_TRY(co_await sync_indexes());
+  STELE_CO_TRY(co_await file->sync());
+
+  // The largest timestamp may have been cut off: find it in what the time index does not cover.
+  largest_ = base::kNoTimestamp;
+  largest_offset_ = base::kNoOffset;
+  uint64_t from = 0;
+  if (const auto& time = time_index_.entries().last()) {
+    largest_ = base::Timestamp{time->timestamp};
+    largest_offset_ = base_ + int64_t{time->relative_offset};
+    from = offset_index_.position_for(largest_offset_);
+  }
+  BatchScanner scanner(file, from, bytes);
+  for (;;) {
+    STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
+    if (!more) break;
+    while (const auto batch = scanner.take()) {
+      if (batch->view.max_timestamp() <= largest_) continue;
+      largest_ = batch->view.max_timestamp();
+      largest_offset_ = batch->view.last_offset();
+    }
+  }
+  co_return base::Result<void>{};
+}
+
+void Segment::drop_indexes() {
+  if (!indexes_known_) return;
+  offset_index_.entries().drop();
+  time_index_.entries().drop();
+  if (aborted_loaded_ && aborted_written_ == aborted_.size() && !aborted_.empty()) {
+    aborted_.clear();
+    aborted_.shrink_to_fit();
+    aborted_loaded_ = false;
+  }
+}
+
+}  // namespace stele::log
