@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
+#include <chrono>
 
 namespace stele::log {
 
@@ -98,6 +100,18 @@ std::string format_properties(const std::map<std::string, std::string>& properti
   std::string out = fmt::format("#\n#{}\n", comment);
   for (const auto& [key, value] : properties) out += escape(key, true) + "=" + escape(value, false) + "\n";
   return out;
+}
+
+std::string properties_date(base::Timestamp now) {
+  constexpr std::array kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::chrono::sys_seconds seconds{std::chrono::seconds{now.value() / 1000}};
+  const auto day = std::chrono::floor<std::chrono::days>(seconds);
+  const std::chrono::year_month_day date{day};
+  const std::chrono::hh_mm_ss time{seconds - day};
+  return fmt::format("{} {} {:02} {:02}:{:02}:{:02} UTC {}", kDays[std::chrono::weekday{day}.c_encoding()],
+                     kMonths[unsigned{date.month()} - 1], unsigned{date.day()}, time.hours().count(),
+                     time.minutes().count(), time.seconds().count(), int{date.year()});
 }
 
 base::Result<MetaProperties> parse_meta_properties(std::string_view text) {

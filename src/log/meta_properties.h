@@ -21,6 +21,8 @@ inline constexpr std::string_view kLockName = ".lock";
 std::map<std::string, std::string> parse_properties(std::string_view text);
 // Kafka writes a comment, then a comment with the date, then the entries; so do we. `comment` is that date.
 std::string format_properties(const std::map<std::string, std::string>& properties, std::string_view comment);
+// "Sat Nov 21 15:41:20 UTC 2026", as java.util.Date prints it.
+std::string properties_date(base::Timestamp now);
 
 // Whose log dir this is. Kafka's MetaProperties, version 1.
 struct MetaProperties {

@@ -1,0 +1,137 @@
+#include "log/log_dir.h"
+
+#include <cerrno>
+
+namespace stele::log {
+
+using base::ErrorCode;
+
+namespace {
+constexpr uint64_t kTextFileMax = 256 << 20;
+}  // namespace
+
+base::Task<base::Result<std::unique_ptr<LogDir>>> LogDir::open(io::Shard& shard, std::string path) {
+  STELE_CO_TRY_ASSIGN(std::unique_ptr<io::Directory> directory, co_await shard.open_directory(path, false));
+  std::unique_ptr<LogDir> dir{new LogDir(shard, std::move(directory))};
+  auto lock = dir->directory_->lock(std::string{kLockName});
+  if (!lock.ok()) {
+    co_return base::Error{ErrorCode::kKafkaStorageError,
+                          fmt::format("{} is in use by another process: {}", path, lock.error().message),
+                          lock.error().os_error};
+  }
+  dir->lock_ = *std::move(lock);
+  STELE_CO_TRY(co_await dir->load());
+  co_return std::move(dir);
+}
+
+base::Task<base::Result<void>> LogDir::load() {
+  STELE_CO_TRY_ASSIGN(const std::vector<io::Entry> entries, co_await directory_->list());
+  for (const io::Entry& entry : entries) look_at(entry);
+  STELE_CO_TRY_ASSIGN(const auto meta, co_await read_text(std::string{kMetaPropertiesName}));
+  if (meta) {
+    auto parsed = parse_meta_properties(*meta);
+    if (!parsed.ok()) {
+      co_return base::Error{parsed.code(), fmt::format("{}: {}", path(), parsed.error().message)};
+    }
+    meta_ = *std::move(parsed);
+  }
+  STELE_CO_TRY_ASSIGN(const auto clean, co_await read_text(std::string{kCleanShutdownName}));
+  if (clean) clean_ = parse_clean_shutdown(*clean);
+  STELE_CO_TRY_ASSIGN(recovery_points_, co_await read_offsets(std::string{kRecoveryPointName}));
+  STELE_CO_TRY_ASSIGN(log_starts_, co_await read_offsets(std::string{kLogStartName}));
+  STELE_CO_TRY_ASSIGN(high_watermarks_, co_await read_offsets(std::string{kHighWatermarkName}));
+  co_return base::Result<void>{};
+}
+
+void LogDir::look_at(const io::Entry& entry) {
+  if (entry.name == "lost+found" || entry.name == kLockName) return;
+  blank_ = false;
+  if (!entry.directory) return;
+  auto parsed = parse_partition_directory(entry.name);
+  if (!parsed) {
+    shard_.log().warn("{}/{} is no partition's directory: left alone", path(), entry.name);
+  } else if (parsed->partition.topic == kMetadataTopic) {
+    has_metadata_log_ = true;
+  } else {
+    partitions_.push_back({entry.name, std::move(parsed->partition), parsed->kind});
+  }
+}
+
+base::Offset LogDir::at(const OffsetMap& offsets, const TopicPartition& partition) {
+  const auto found = offsets.find(partition);
+  return found == offsets.end() ? base::Offset{0} : found->second;
+}
+
+base::Task<base::Result<std::optional<std::string>>> LogDir::read_text(std::string name) {
+  auto bytes = co_await io::read_whole(*directory_, name, kTextFileMax);
+  if (bytes.ok()) co_return std::optional{std::string{base::as_text(*bytes)}};
+  if (bytes.error().os_error == ENOENT) co_return std::optional<std::string>{};
+  co_return std::move(bytes).error();
+}
+
+// A checkpoint that cannot be read costs a longer recovery, no data: it is taken as empty.
+base::Task<base::Result<OffsetMap>> LogDir::read_offsets(std::string name) {
+  STELE_CO_TRY_ASSIGN(const auto text, co_await read_text(name));
+  if (!text) co_return OffsetMap{};
+  auto offsets = parse_offset_checkpoint(*text);
+  if (offsets.ok()) co_return *std::move(offsets);
+  shard_.log().warn("{}/{}: taken as empty: {}", path(), name, offsets.error().message);
+  co_return OffsetMap{};
+}
+
+base::Task<base::Result<void>> LogDir::write_text(std::string name, std::string text) {
+  base::ByteVector content;
+  base::append(content, base::as_bytes(text));
+  co_return co_await io::write_atomically(*directory_, std::move(name), std::move(content));
+}
+
+base::Task<base::Result<void>> LogDir::write_meta(MetaProperties properties, base::Timestamp now) {
+  STELE_CO_TRY(
+      co_await write_text(std::string{kMetaPropertiesName}, format_meta_properties(properties, properties_date(now))));
+  meta_ = std::move(properties);
+  blank_ = false;
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> LogDir::begin() {
+  auto removed = co_await directory_->remove(std::string{kCleanShutdownName});
+  if (!removed.ok() && removed.error().os_error != ENOENT) co_return std::move(removed).error();
+  co_return co_await directory_->sync();
+}
+
+base::Task<base::Result<void>> LogDir::write_recovery_points(OffsetMap offsets) {
+  return write_text(std::string{kRecoveryPointName}, format_offset_checkpoint(offsets));
+}
+base::Task<base::Result<void>> LogDir::write_log_starts(OffsetMap offsets) {
+  return write_text(std::string{kLogStartName}, format_offset_checkpoint(offsets));
+}
+base::Task<base::Result<void>> LogDir::write_high_watermarks(OffsetMap offsets) {
+  return write_text(std::string{kHighWatermarkName}, format_offset_checkpoint(offsets));
+}
+
+base::Task<base::Result<std::optional<base::TopicId>>> LogDir::topic_id_of(std::string directory) {
+  STELE_CO_TRY_ASSIGN(const auto text, co_await read_text(directory + "/" + std::string{kPartitionMetadataName}));
+  if (!text) co_return std::optional<base::TopicId>{};
+  auto id = parse_partition_metadata(*text);
+  if (id.ok()) co_return std::optional{*id};
+  co_return base::Error{ErrorCode::kKafkaStorageError, fmt::format("{}/{}: {}", path(), directory, id.error().message)};
+}
+
+base::Task<base::Result<std::string>> LogDir::set_aside_as_stray(FoundPartition partition, base::Uuid unique) {
+  std::string name = partition_directory_name(partition.partition, DirectoryKind::kStray, unique);
+  STELE_CO_TRY(co_await directory_->rename(partition.directory, name));
+  STELE_CO_TRY(co_await directory_->sync());
+  co_return name;
+}
+
+base::Task<base::Result<void>> LogDir::remove_deleted(std::string directory) {
+  const auto parsed = parse_partition_directory(directory);
+  STELE_CHECK(parsed && parsed->kind == DirectoryKind::kDeleted, "{}", directory);
+  co_return co_await directory_->remove_tree(std::move(directory));
+}
+
+base::Task<base::Result<void>> LogDir::mark_clean(base::BrokerEpoch epoch) {
+  return write_text(std::string{kCleanShutdownName}, format_clean_shutdown(epoch));
+}
+
+}  // namespace stele::log

@@ -1,0 +1,101 @@
+// One entry of log.dirs: its lock, whose it is, the checkpoints of its partitions, the mark of a clean stop. Has one
+// owner shard. Partitions open their own directories below it (PartitionLog::open with directory()).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "base/uuid.h"
+#include "io/file.h"
+#include "io/shard.h"
+#include "log/checkpoint.h"
+#include "log/file_names.h"
+#include "log/meta_properties.h"
+
+namespace stele::log {
+
+// The topic whose one partition holds the cluster's metadata; not among partitions(), its own layer opens it.
+inline constexpr std::string_view kMetadataTopic = "__cluster_metadata";
+
+struct FoundPartition {
+  std::string directory;  // its name below the log dir
+  TopicPartition partition;
+  DirectoryKind kind = DirectoryKind::kCurrent;
+};
+
+class LogDir {
+ public:
+  // Takes .lock as Kafka does and reads what is there; changes nothing yet. kKafkaStorageError: not there, not
+  // readable, or locked by another process. kInvalidConfig: a meta.properties that cannot be used.
+  static base::Task<base::Result<std::unique_ptr<LogDir>>> open(io::Shard& shard, std::string path);
+  LogDir(const LogDir&) = delete;
+  LogDir& operator=(const LogDir&) = delete;
+
+  const std::string& path() const { return directory_->path(); }
+  // For the partitions on this shard; other shards open the path themselves.
+  const std::shared_ptr<io::Directory>& directory() const { return directory_; }
+  // Nothing but lost+found and our .lock: a first start may format it.
+  bool is_blank() const { return blank_; }
+  // Nothing where the dir was never formatted.
+  const std::optional<MetaProperties>& meta() const { return meta_; }
+  // The broker epoch in the mark of a clean stop; nothing where the last stop was none.
+  const std::optional<base::BrokerEpoch>& clean_shutdown() const { return clean_; }
+  // Directories of partitions, sorted by name. kDeleted ones are to be removed, kStray and kFuture ones left alone.
+  const std::vector<FoundPartition>& partitions() const { return partitions_; }
+  bool has_metadata_log() const { return has_metadata_log_; }
+  // As the checkpoints stood when the dir was opened; 0 for a partition that is in none.
+  base::Offset recovery_point(const TopicPartition& partition) const { return at(recovery_points_, partition); }
+  base::Offset log_start(const TopicPartition& partition) const { return at(log_starts_, partition); }
+  base::Offset high_watermark(const TopicPartition& partition) const { return at(high_watermarks_, partition); }
+
+  // Writes meta.properties, synced. What it says is meta() from now on. `now` stands in its comment.
+  base::Task<base::Result<void>> write_meta(MetaProperties properties, base::Timestamp now);
+  // To be called before the first write below the dir: takes the mark of a clean stop away, on stable storage on
+  // return.
+  base::Task<base::Result<void>> begin();
+
+  // Replace a checkpoint; the old or the new one stands after a crash.
+  base::Task<base::Result<void>> write_recovery_points(OffsetMap offsets);
+  base::Task<base::Result<void>> write_log_starts(OffsetMap offsets);
+  base::Task<base::Result<void>> write_high_watermarks(OffsetMap offsets);
+
+  // The topic id in the partition.metadata of a directory; nothing where there is no such file.
+  base::Task<base::Result<std::optional<base::TopicId>>> topic_id_of(std::string directory);
+  // Renames a directory that the cluster's metadata does not know to "<t>-<p>.<unique>-stray"; answers the new name.
+  base::Task<base::Result<std::string>> set_aside_as_stray(FoundPartition partition, base::Uuid unique);
+  // Removes a "-delete" directory with all that is in it.
+  base::Task<base::Result<void>> remove_deleted(std::string directory);
+
+  // The last act of a clean stop: every log closed by close_clean(), the checkpoints written. `epoch` is that of the
+  // broker's last registration.
+  base::Task<base::Result<void>> mark_clean(base::BrokerEpoch epoch);
+
+ private:
+  LogDir(io::Shard& shard, std::shared_ptr<io::Directory> directory)
+      : shard_(shard), directory_(std::move(directory)) {}
+  base::Task<base::Result<void>> load();
+  base::Task<base::Result<std::optional<std::string>>> read_text(std::string name);
+  base::Task<base::Result<OffsetMap>> read_offsets(std::string name);
+  base::Task<base::Result<void>> write_text(std::string name, std::string text);
+  void look_at(const io::Entry& entry);
+  static base::Offset at(const OffsetMap& offsets, const TopicPartition& partition);
+
+  io::Shard& shard_;
+  std::shared_ptr<io::Directory> directory_;
+  std::unique_ptr<io::FileLock> lock_;
+  bool blank_ = true;
+  bool has_metadata_log_ = false;
+  std::optional<MetaProperties> meta_;
+  std::optional<base::BrokerEpoch> clean_;
+  std::vector<FoundPartition> partitions_;
+  OffsetMap recovery_points_;
+  OffsetMap log_starts_;
+  OffsetMap high_watermarks_;
+};
+
+}  // namespace stele::log
