@@ -106,6 +106,7 @@ void BatchBuilder::write_header() {
   if (options_.is_transactional) attributes |= kTransactionalBit;
   if (options_.is_control) attributes |= kControlBit;
   if (options_.delete_horizon) attributes |= kDeleteHorizonBit;
+  STELE_CHECK(bytes_.size() <= INT32_MAX, "a batch of {} bytes", bytes_.size());
   std::byte* at = bytes_.data();
   base::store_be(at, options_.base_offset.value());
   base::store_be(at + kLengthAt, static_cast<int32_t>(bytes_.size() - kLogOverhead));

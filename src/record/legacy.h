@@ -21,6 +21,8 @@ class LegacyReader {
   // `message` is whole and of magic 0 or 1. `decompressor` serves this reader alone until it is done with. A wrapper of
   // magic 1 is decompressed twice, as only its last message tells where its offsets begin.
   LegacyReader(const BatchView& message, Decompressor& decompressor) : message_(message), decompressor_(decompressor) {}
+  LegacyReader(const LegacyReader&) = delete;
+  LegacyReader& operator=(const LegacyReader&) = delete;
 
   // The next record, valid until the next call; nothing after the last one, and at a message that is cut inside a
   // wrapper, as Kafka ends there. kCorruptMessage for bad lengths, kInvalidRecord for a wrapper without messages or
