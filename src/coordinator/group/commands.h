@@ -47,7 +47,7 @@ struct JoinGroupReply {
   base::ErrorCode error = base::ErrorCode::kNone;
   int32_t generation = -1;
   std::optional<std::string> protocol_type;
-  std::optional<std::string> protocol_name = "";  // "" where Kafka's default stands, none where it writes null
+  std::optional<std::string> protocol_name;  // "" below version 7, which has no null
   std::string leader;
   bool skip_assignment = false;
   std::string member_id;
@@ -117,7 +117,7 @@ struct OffsetCommit {
   };
   struct Topic {
     std::string name;
-    base::TopicId id;  // zero below version 10
+    base::TopicId id;  // stored with the offset; the server knows it also where the client gave a name
     std::vector<Partition> partitions;
   };
   std::vector<Topic> topics;

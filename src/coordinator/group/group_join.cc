@@ -91,9 +91,7 @@ void GroupCoordinator::join_known(JoinGroup& join, ClassicGroup& group, Turn tur
     return add_member(join, group, std::string(join.member_id), turn);
   }
   if (const ErrorCode error = group.check_member(join.member_id, join.instance_id); error != ErrorCode::kNone) {
-    JoinGroupReply reply = refusal(error, join.member_id);
-    reply.protocol_name.reset();
-    return answer(&group, turn, std::move(reply));
+    return answer(&group, turn, refusal(error, join.member_id));
   }
   join_again(join, group, *group.member(join.member_id), turn);
 }
@@ -165,9 +163,7 @@ void GroupCoordinator::replace_static(JoinGroup& join, ClassicGroup& group, cons
                                       const std::string& new_id, Turn turn) {
   const std::string old_leader = group.leader().value_or("");
   GroupMember* member = group.member(old_id);
-  JoinGroupReply fenced_join = refusal(ErrorCode::kFencedInstanceId, old_id);
-  fenced_join.protocol_name.reset();
-  answer_join(group, *member, std::move(fenced_join), turn);
+  answer_join(group, *member, refusal(ErrorCode::kFencedInstanceId, old_id), turn);
   answer_sync(group, *member, SyncGroupReply{ErrorCode::kFencedInstanceId, {}, {}, {}}, turn);
   cancel(group, Timer::kMember, old_id);
   member = &group.rename(old_id, new_id);

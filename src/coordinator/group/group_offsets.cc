@@ -56,7 +56,7 @@ void GroupCoordinator::commit(OffsetCommit& commit, Turn turn) {
       answered.partitions.push_back({partition.partition, ErrorCode::kNone});
       CommittedOffset value;
       value.offset = partition.offset;
-      value.leader_epoch = partition.leader_epoch < 0 ? -1 : partition.leader_epoch;
+      value.leader_epoch = partition.leader_epoch;
       value.metadata = std::move(partition.metadata).value_or("");
       value.commit_timestamp = turn.now.wall.value();
       if (commit.retention_time_ms != -1) value.expire_timestamp = turn.now.wall.value() + commit.retention_time_ms;
