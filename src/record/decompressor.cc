@@ -237,6 +237,9 @@ base::Result<base::Bytes> Decompressor::State::next_snappy() {
     // Streams that were written one behind the other repeat the header.
     if (base::as_text(input).starts_with(kXerialMagic.substr(0, sizeof(int32_t)))) {
       if (input.size() < kXerialHeader.size()) return broken("snappy", "a header is cut");
+      // snappy-java looks at the version of every header but the first.
+      if (!base::as_text(input).starts_with(kXerialMagic)) break;
+      if (base::load_be<int32_t>(input.data() + kXerialMagic.size()) < 1) return broken("snappy", "an unknown framing");
       input = input.subspan(kXerialHeader.size());
       continue;
     }
