@@ -77,6 +77,32 @@ base::Result<> check_configs(const BrokerConfig& broker, const ConfigMap& overri
   return {};
 }
 
+// A group's own value must lie between the limits that the broker sets for all groups: share.session.timeout.ms between
+// group.share.min.session.timeout.ms and group.share.max.session.timeout.ms.
+base::Result<> check_group_limits(const BrokerConfig& broker, const ConfigMap& overrides) {
+  for (const Option& option : group_options()) {
+    const auto own = overrides.find(option.name);
+    if (own == overrides.end()) continue;
+    const size_t dot = option.name.find('.');
+    const std::string_view kind = option.name.substr(0, dot);
+    std::string_view rest = option.name.substr(dot + 1);
+    if (rest.starts_with("num.")) rest.remove_prefix(4);
+    const int64_t* number = nullptr;
+    const base::Result<Value> value = parse_value(option, own->second);
+    if (value.ok()) number = std::get_if<int64_t>(&*value);
+    if (number == nullptr) continue;
+    const std::string least = fmt::format("group.{}.min.{}", kind, rest);
+    if (find_broker_option(least) != nullptr && *number < broker.number(least)) {
+      return invalid_config(fmt::format("{} must be greater than or equal to {}", option.name, least));
+    }
+    const std::string most = fmt::format("group.{}.max.{}", kind, rest);
+    if (find_broker_option(most) != nullptr && *number > broker.number(most)) {
+      return invalid_config(fmt::format("{} must be less than or equal to {}", option.name, most));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Value inherited_value(const BrokerConfig& broker, const Option& option) {
@@ -139,19 +165,32 @@ base::Result<> check_topic_configs(const BrokerConfig& broker, const ConfigMap& 
 }
 
 base::Result<> check_group_configs(const BrokerConfig& broker, const ConfigMap& overrides) {
-  return check_configs(broker, overrides, group_options(), "group");
+  STELE_TRY(check_configs(broker, overrides, group_options(), "group"));
+  return check_group_limits(broker, overrides);
 }
 
-base::Result<std::optional<std::string>> altered_value(std::string_view name, const Option* option, AlterOp op,
+base::Result<std::optional<std::string>> altered_value(const BrokerConfig& broker, ConfigScope scope,
+                                                       std::string_view name, AlterOp op,
                                                        const std::optional<std::string>& current,
-                                                       std::string_view inherited, std::string_view operand) {
+                                                       std::string_view operand) {
   if (op == AlterOp::kSet) return std::optional<std::string>(operand);
   if (op == AlterOp::kDelete) return std::optional<std::string>();
+  const Option* option = scope == ConfigScope::kBroker  ? find_broker_option(name)
+                         : scope == ConfigScope::kGroup ? find_group_option(name)
+                                                        : find_topic_option(name);
   if (option == nullptr || option->type != ValueType::kList) {
-    return invalid_config(fmt::format("Can't {} to key {} because its type is not LIST.",
-                                      op == AlterOp::kAppend ? "APPEND" : "SUBTRACT", name));
+    const bool append = op == AlterOp::kAppend;
+    if (scope == ConfigScope::kBroker) {
+      return invalid_config(
+          fmt::format("Config value {} is not allowed for config key: {}", append ? "append" : "subtract", name));
+    }
+    return invalid_config(
+        fmt::format("Can't {} to key {} because its type is not LIST.", append ? "APPEND" : "SUBTRACT", name));
   }
-  std::vector<std::string> parts = parts_of(current ? std::string_view(*current) : inherited);
+  const std::string before =
+      current ? *current
+              : to_text(scope == ConfigScope::kBroker ? broker.value(name) : inherited_value(broker, *option));
+  std::vector<std::string> parts = parts_of(before);
   for (const std::string& part : parts_of(operand)) {
     if (op == AlterOp::kSubtract) {
       std::erase(parts, part);

@@ -60,13 +60,14 @@ base::Result<> check_topic_configs(const BrokerConfig& broker, const ConfigMap& 
 base::Result<> check_group_configs(const BrokerConfig& broker, const ConfigMap& overrides);
 
 enum class AlterOp : int8_t { kSet = 0, kDelete = 1, kAppend = 2, kSubtract = 3 };
+enum class ConfigScope : uint8_t { kTopic, kGroup, kBroker };
 
-// The value that IncrementalAlterConfigs leaves of one config; nullopt: no override. `option` is nullptr for an unknown
-// name, `current` the present override, `inherited` what the list holds without one. APPEND and SUBTRACT on what is no
-// list: INVALID_CONFIG.
-base::Result<std::optional<std::string>> altered_value(std::string_view name, const Option* option, AlterOp op,
+// The value that IncrementalAlterConfigs leaves of one config; nullopt: no override. `current` is the present override;
+// APPEND and SUBTRACT without one begin from what is inherited. On what is no list they are INVALID_CONFIG.
+base::Result<std::optional<std::string>> altered_value(const BrokerConfig& broker, ConfigScope scope,
+                                                       std::string_view name, AlterOp op,
                                                        const std::optional<std::string>& current,
-                                                       std::string_view inherited, std::string_view operand);
+                                                       std::string_view operand);
 
 // What a topic or group config is without an override: the broker's value of its nearest synonym that is set, else the
 // default.

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
+#include <string>
+
 #include "config/golden_tsv_test.h"
 
 namespace stele::config {
@@ -89,9 +93,10 @@ TEST(TopicConfigs, values_of_a_later_version_are_passed_over) {
 }
 
 TEST(TopicConfigs, lists_grow_and_shrink_by_elements) {
-  const Option* policy = find_topic_option("cleanup.policy");
-  const auto alter = [&](AlterOp op, std::optional<std::string> current, std::string_view operand) {
-    return altered_value("cleanup.policy", policy, op, current, "delete", operand).value().value_or("none");
+  const auto alter = [](AlterOp op, std::optional<std::string> current, std::string_view operand) {
+    return altered_value(broker(), ConfigScope::kTopic, "cleanup.policy", op, current, operand)
+        .value()
+        .value_or("none");
   };
   EXPECT_EQ(alter(AlterOp::kAppend, std::nullopt, "compact"), "delete,compact");
   EXPECT_EQ(alter(AlterOp::kAppend, "compact", "compact,delete"), "compact,delete");
@@ -101,19 +106,74 @@ TEST(TopicConfigs, lists_grow_and_shrink_by_elements) {
   EXPECT_EQ(alter(AlterOp::kSet, "compact", "delete"), "delete");
 }
 
-TEST(TopicConfigs, only_lists_can_be_appended_to) {
-  const auto answer =
-      altered_value("retention.ms", find_topic_option("retention.ms"), AlterOp::kAppend, std::nullopt, "", "1");
-  EXPECT_EQ(answer.code(), base::ErrorCode::kInvalidConfig);
-  EXPECT_EQ(answer.error().message, "Can't APPEND to key retention.ms because its type is not LIST.");
+// Overrides of the resources that the recorded changes name, changed one request at a time.
+class Alterations {
+ public:
+  // "NONE", or the error's name and message.
+  std::string alter(const std::string& resource, const std::string& name, const std::string& op,
+                    const std::string& value) {
+    const ConfigScope scope = resource.starts_with("topic:")   ? ConfigScope::kTopic
+                              : resource.starts_with("group:") ? ConfigScope::kGroup
+                                                               : ConfigScope::kBroker;
+    ConfigMap next = overrides_[resource];
+    const auto found = next.find(name);
+    const base::Result<std::optional<std::string>> altered = altered_value(
+        broker_, scope, name, op_of(op), found == next.end() ? std::nullopt : std::optional(found->second), value);
+    if (!altered.ok()) return shown(altered.error());
+    next.erase(name);
+    if (*altered) next[name] = **altered;
+    const base::Result<> checked = scope == ConfigScope::kTopic ? check_topic_configs(broker_, next)
+                                   : scope == ConfigScope::kGroup
+                                       ? check_group_configs(broker_, next)
+                                       : check_dynamic_values(broker_, next, resource == "broker:1");
+    if (!checked.ok()) return shown(checked.error());
+    overrides_[resource] = std::move(next);
+    return "NONE: ";
+  }
+
+ private:
+  static AlterOp op_of(const std::string& op) {
+    if (op == "APPEND") return AlterOp::kAppend;
+    if (op == "SUBTRACT") return AlterOp::kSubtract;
+    return op == "DELETE" ? AlterOp::kDelete : AlterOp::kSet;
+  }
+  static std::string shown(const base::Error& error) {
+    return std::string(base::error_name(error.code)) + ": " + error.message;
+  }
+
+  BrokerConfig broker_ = broker();
+  std::map<std::string, ConfigMap> overrides_;
+};
+
+TEST(Alterations, are_answered_in_kafkas_words) {
+  const auto left_out = [](const Row& row) {
+    // Judged by the handler (the resource, a null value), by the controller (ELR), or another kind of resource.
+    if (row[3] == "<null>" || row[1] == "min.insync.replicas" || row[0].starts_with("client_metrics")) return true;
+    if (row[0] == "topic:nowhere" || row[0] == "topic:a/b" || row[0] == "topic:" || row[0] == "group:") return true;
+    // Kafka resizes thread pools step by step; Stele has none. What it cannot honour yet it refuses.
+    if (row[3] == "100" && row[1].ends_with("threads")) return true;
+    return row[1] == "log.flush.interval.messages" || row[1] == "listener.name.plaintext.ssl.keystore.type";
+  };
+  Alterations alterations;
+  size_t compared = 0;
+  for (const Row& row : golden_rows("alter_answers.tsv")) {
+    if (left_out(row)) continue;
+    EXPECT_EQ(alterations.alter(row[0], row[1], row[2], row[3]), row[4] + ": " + row[5]) << row[0] << " " << row[1];
+    ++compared;
+  }
+  EXPECT_GT(compared, 45u);
 }
 
-TEST(GroupConfigs, are_judged_by_their_own_table) {
-  EXPECT_TRUE(check_group_configs(broker(), {{"consumer.session.timeout.ms", "50000"}}).ok());
-  EXPECT_EQ(check_group_configs(broker(), {{"share.delivery.count.limit", "1"}}).error().message,
-            "Invalid value 1 for configuration share.delivery.count.limit: Value must be at least 2");
-  EXPECT_EQ(check_group_configs(broker(), {{"retention.ms", "1"}}).error().message,
-            "Unknown group config name: retention.ms");
+TEST(GroupConfigs, a_reset_by_duration_is_read_as_java_reads_it) {
+  const auto ok = [](std::string_view duration) {
+    return check_group_configs(broker(), {{"share.auto.offset.reset", "by_duration:" + std::string(duration)}}).ok();
+  };
+  for (const char* good : {"PT1H", "P1D", "p1dt2h", "PT0S", "PT1.5S", "+PT1S", "PT1H-1M", "PT1H1M1S"})
+    EXPECT_TRUE(ok(good)) << good;
+  for (const char* bad :
+       {"", "P", "PT", "PT1.5H", "P1DT", "P1Y", "PT-1S", "-PT1S", "PT1S2M", "P1H", "PT1H1H", "x", "PT1"}) {
+    EXPECT_FALSE(ok(bad)) << bad;
+  }
 }
 
 }  // namespace

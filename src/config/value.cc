@@ -79,6 +79,46 @@ bool is_replica(std::string_view text) {
   return colon != std::string_view::npos && digits(text.substr(0, colon)) && digits(text.substr(colon + 1));
 }
 
+// An ISO 8601 duration of days and times, as java.time.Duration reads it, that is not negative: P1DT2H30M1.5S.
+bool is_duration(std::string_view text) {
+  double total = 0;
+  double sign = 1;
+  if (text.starts_with('+') || text.starts_with('-')) {
+    sign = text[0] == '-' ? -1 : 1;
+    text.remove_prefix(1);
+  }
+  if (text.empty() || (text[0] != 'P' && text[0] != 'p')) return false;
+  text.remove_prefix(1);
+  constexpr std::string_view kUnits = "dthms";
+  constexpr double kSeconds[] = {86'400, 0, 3'600, 60, 1};
+  size_t next = 0;  // units come in this order, each once
+  bool number_last = false;
+  while (!text.empty()) {
+    const size_t end = text.find_first_not_of("+-0123456789.");
+    if (end == std::string_view::npos) return false;
+    const size_t unit = kUnits.find(lower(text.substr(end, 1)));
+    const bool is_time_mark = unit == 1;
+    if (unit == std::string_view::npos || unit < next || is_time_mark != (end == 0)) return false;
+    if (unit > 1 && next < 2) return false;
+    if (!is_time_mark) {
+      const std::string_view digits = text.substr(0, end);
+      const std::optional<double> number = parse_double(digits);
+      if (!number || (digits.find('.') != std::string_view::npos && unit != 4)) return false;
+      total += *number * kSeconds[unit];
+    }
+    number_last = !is_time_mark;
+    next = unit + 1;
+    text.remove_prefix(end + 1);
+  }
+  return number_last && sign * total >= 0;
+}
+
+bool is_offset_reset(std::string_view text) {
+  constexpr std::string_view kByDuration = "by_duration:";
+  if (text == "latest" || text == "earliest") return true;
+  return text.starts_with(kByDuration) && is_duration(text.substr(kByDuration.size()));
+}
+
 bool contains(std::string_view names, std::string_view name) {
   const std::vector<std::string> all = split_list(names);
   return std::ranges::find(all, name) != all.end();
@@ -148,9 +188,12 @@ base::Result<> check_value(const Option& option, const Value& value) {
       if (!text->empty()) return {};
       return invalid(option.name, *text, "String must be non-empty");
     case Check::Kind::kOffsetReset:
-      if (*text == "latest" || *text == "earliest" || text->starts_with("by_duration:P")) return {};
-      return invalid(option.name, *text,
-                     "must be `latest`, `earliest` or `by_duration:` and an ISO 8601 duration that is not negative");
+      if (is_offset_reset(*text)) return {};
+      return invalid(
+          option.name, *text,
+          fmt::format("Invalid value `{}` for configuration {}. The value must be either 'earliest', 'latest' or "
+                      "of the format 'by_duration:<PnDTnHnMn.nS>'.",
+                      *text, option.name));
     case Check::Kind::kEachOneOf:
     case Check::Kind::kNonEmptyList:
     case Check::Kind::kThrottledReplicas:
