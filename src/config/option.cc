@@ -32,12 +32,19 @@ size_t distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
-// Sorted by first letter would save little: the table is read when configs are loaded or altered, never per request.
-const Option* find_in_groups(std::string_view name) {
+std::vector<const Option*> sorted_by_name() {
+  std::vector<const Option*> all;
   for (const OptionGroup& group : broker_option_groups()) {
-    if (const Option* option = find_in(group.options, name)) return option;
+    for (const Option& option : group.options) all.push_back(&option);
   }
-  return nullptr;
+  std::ranges::sort(all, {}, &Option::name);
+  return all;
+}
+
+const Option* find_in_groups(std::string_view name) {
+  static const std::vector<const Option*> kSorted = sorted_by_name();
+  const auto found = std::ranges::lower_bound(kSorted, name, {}, &Option::name);
+  return found == kSorted.end() || (*found)->name != name ? nullptr : *found;
 }
 
 }  // namespace

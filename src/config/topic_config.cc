@@ -9,30 +9,6 @@
 namespace stele::config {
 namespace {
 
-// Reads typed values of one topic: an override that parses, else what is inherited.
-class Reader {
- public:
-  Reader(const BrokerConfig& broker, const ConfigMap& overrides) : broker_(broker), overrides_(overrides) {}
-
-  Value value(std::string_view name) const {
-    const Option* option = find_topic_option(name);
-    STELE_CHECK(option != nullptr, "no topic config {}", name);
-    if (const auto own = overrides_.find(name); own != overrides_.end()) {
-      base::Result<Value> parsed = parse_value(*option, own->second);
-      if (parsed.ok()) return std::move(parsed).value();
-    }
-    return inherited_value(broker_, *option);
-  }
-  int64_t number(std::string_view name) const { return std::get<int64_t>(value(name)); }
-  int32_t number32(std::string_view name) const { return static_cast<int32_t>(number(name)); }
-  bool flag(std::string_view name) const { return std::get<bool>(value(name)); }
-  std::string text(std::string_view name) const { return std::get<std::string>(value(name)); }
-
- private:
-  const BrokerConfig& broker_;
-  const ConfigMap& overrides_;
-};
-
 TopicCompression compression_of(std::string_view name) {
   if (name == "uncompressed") return TopicCompression::kNone;
   if (name == "gzip") return TopicCompression::kGzip;
@@ -40,6 +16,69 @@ TopicCompression compression_of(std::string_view name) {
   if (name == "lz4") return TopicCompression::kLz4;
   if (name == "zstd") return TopicCompression::kZstd;
   return TopicCompression::kProducer;
+}
+
+int64_t whole(const Value& value) { return std::get<int64_t>(value); }
+int32_t whole32(const Value& value) { return static_cast<int32_t>(whole(value)); }
+
+void set_cleanup(TopicConfig& topic, const Value& value) {
+  const auto& policy = std::get<std::vector<std::string>>(value);
+  topic.cleanup_delete = std::ranges::find(policy, "delete") != policy.end();
+  topic.cleanup_compact = std::ranges::find(policy, "compact") != policy.end();
+}
+
+void set_timestamp_type(TopicConfig& topic, const Value& value) {
+  topic.timestamp_type =
+      std::get<std::string>(value) == "LogAppendTime" ? TimestampType::kLogAppendTime : TimestampType::kCreateTime;
+}
+
+// How a config's value becomes a field. One that is not here (throttles, tiered storage) has no effect yet.
+struct Field {
+  std::string_view name;
+  void (*set)(TopicConfig& topic, const Value& value);
+};
+
+constexpr Field kFields[] = {
+    {"cleanup.policy", set_cleanup},
+    {"retention.ms", [](TopicConfig& t, const Value& v) { t.retention_ms = whole(v); }},
+    {"retention.bytes", [](TopicConfig& t, const Value& v) { t.retention_bytes = whole(v); }},
+    {"segment.bytes", [](TopicConfig& t, const Value& v) { t.segment_bytes = whole32(v); }},
+    // Stronger than segment.bytes, so it comes after it; it has no default.
+    {"internal.segment.bytes",
+     [](TopicConfig& t, const Value& v) {
+       if (std::holds_alternative<int64_t>(v)) t.segment_bytes = whole32(v);
+     }},
+    {"segment.ms", [](TopicConfig& t, const Value& v) { t.segment_ms = whole(v); }},
+    {"segment.jitter.ms", [](TopicConfig& t, const Value& v) { t.segment_jitter_ms = whole(v); }},
+    {"segment.index.bytes", [](TopicConfig& t, const Value& v) { t.segment_index_bytes = whole32(v); }},
+    {"index.interval.bytes", [](TopicConfig& t, const Value& v) { t.index_interval_bytes = whole32(v); }},
+    {"file.delete.delay.ms", [](TopicConfig& t, const Value& v) { t.file_delete_delay_ms = whole(v); }},
+    {"preallocate", [](TopicConfig& t, const Value& v) { t.preallocate = std::get<bool>(v); }},
+    {"max.message.bytes", [](TopicConfig& t, const Value& v) { t.max_message_bytes = whole32(v); }},
+    {"message.timestamp.type", set_timestamp_type},
+    {"message.timestamp.before.max.ms", [](TopicConfig& t, const Value& v) { t.timestamp_before_max_ms = whole(v); }},
+    {"message.timestamp.after.max.ms", [](TopicConfig& t, const Value& v) { t.timestamp_after_max_ms = whole(v); }},
+    {"compression.type",
+     [](TopicConfig& t, const Value& v) { t.compression = compression_of(std::get<std::string>(v)); }},
+    {"compression.gzip.level", [](TopicConfig& t, const Value& v) { t.gzip_level = whole32(v); }},
+    {"compression.lz4.level", [](TopicConfig& t, const Value& v) { t.lz4_level = whole32(v); }},
+    {"compression.zstd.level", [](TopicConfig& t, const Value& v) { t.zstd_level = whole32(v); }},
+    {"min.insync.replicas", [](TopicConfig& t, const Value& v) { t.min_insync_replicas = whole32(v); }},
+    {"unclean.leader.election.enable",
+     [](TopicConfig& t, const Value& v) { t.unclean_leader_election = std::get<bool>(v); }},
+    {"flush.messages", [](TopicConfig& t, const Value& v) { t.flush_messages = whole(v); }},
+    {"flush.ms", [](TopicConfig& t, const Value& v) { t.flush_ms = whole(v); }},
+    {"delete.retention.ms", [](TopicConfig& t, const Value& v) { t.delete_retention_ms = whole(v); }},
+    {"min.compaction.lag.ms", [](TopicConfig& t, const Value& v) { t.min_compaction_lag_ms = whole(v); }},
+    {"max.compaction.lag.ms", [](TopicConfig& t, const Value& v) { t.max_compaction_lag_ms = whole(v); }},
+    {"min.cleanable.dirty.ratio",
+     [](TopicConfig& t, const Value& v) { t.min_cleanable_dirty_ratio = std::get<double>(v); }},
+};
+
+const Option& topic_option(std::string_view name) {
+  const Option* option = find_topic_option(name);
+  STELE_CHECK(option != nullptr, "no topic config {}", name);
+  return *option;
 }
 
 base::Error invalid_config(std::string message) { return {base::ErrorCode::kInvalidConfig, std::move(message)}; }
@@ -115,51 +154,30 @@ Value inherited_value(const BrokerConfig& broker, const Option& option) {
 }
 
 TopicConfig make_topic_config(const BrokerConfig& broker, const ConfigMap& overrides) {
-  const Reader from(broker, overrides);
-  TopicConfig topic;
-  const auto policy = std::get<std::vector<std::string>>(from.value("cleanup.policy"));
-  topic.cleanup_delete = std::ranges::find(policy, "delete") != policy.end();
-  topic.cleanup_compact = std::ranges::find(policy, "compact") != policy.end();
-  topic.retention_ms = from.number("retention.ms");
-  topic.retention_bytes = from.number("retention.bytes");
-  topic.segment_bytes = from.number32("segment.bytes");
-  if (const Value internal = from.value("internal.segment.bytes"); std::holds_alternative<int64_t>(internal)) {
-    topic.segment_bytes = static_cast<int32_t>(std::get<int64_t>(internal));
+  TopicConfig inherited;
+  for (const Field& field : kFields) field.set(inherited, inherited_value(broker, topic_option(field.name)));
+  return make_topic_config(inherited, overrides);
+}
+
+TopicConfig make_topic_config(const TopicConfig& inherited, const ConfigMap& overrides) {
+  TopicConfig topic = inherited;
+  if (overrides.empty()) return topic;
+  for (const Field& field : kFields) {
+    const auto own = overrides.find(field.name);
+    if (own == overrides.end()) continue;
+    const base::Result<Value> value = parse_value(topic_option(field.name), own->second);
+    if (value.ok()) field.set(topic, *value);
   }
-  topic.segment_ms = from.number("segment.ms");
-  topic.segment_jitter_ms = from.number("segment.jitter.ms");
-  topic.segment_index_bytes = from.number32("segment.index.bytes");
-  topic.index_interval_bytes = from.number32("index.interval.bytes");
-  topic.file_delete_delay_ms = from.number("file.delete.delay.ms");
-  topic.preallocate = from.flag("preallocate");
-  topic.max_message_bytes = from.number32("max.message.bytes");
-  topic.timestamp_type = from.text("message.timestamp.type") == "LogAppendTime" ? TimestampType::kLogAppendTime
-                                                                                : TimestampType::kCreateTime;
-  topic.timestamp_before_max_ms = from.number("message.timestamp.before.max.ms");
-  topic.timestamp_after_max_ms = from.number("message.timestamp.after.max.ms");
-  topic.compression = compression_of(from.text("compression.type"));
-  topic.gzip_level = from.number32("compression.gzip.level");
-  topic.lz4_level = from.number32("compression.lz4.level");
-  topic.zstd_level = from.number32("compression.zstd.level");
-  topic.min_insync_replicas = from.number32("min.insync.replicas");
-  topic.unclean_leader_election = from.flag("unclean.leader.election.enable");
-  topic.flush_messages = from.number("flush.messages");
-  topic.flush_ms = from.number("flush.ms");
-  topic.delete_retention_ms = from.number("delete.retention.ms");
-  topic.min_compaction_lag_ms = from.number("min.compaction.lag.ms");
-  topic.max_compaction_lag_ms = from.number("max.compaction.lag.ms");
-  topic.min_cleanable_dirty_ratio = std::get<double>(from.value("min.cleanable.dirty.ratio"));
   return topic;
 }
 
 base::Result<> check_topic_configs(const BrokerConfig& broker, const ConfigMap& overrides) {
   STELE_TRY(check_configs(broker, overrides, topic_options(), "topic"));
-  const Reader from(broker, overrides);
-  const int64_t min_lag = from.number("min.compaction.lag.ms");
-  const int64_t max_lag = from.number("max.compaction.lag.ms");
-  if (min_lag > max_lag) {
-    return invalid_config(fmt::format(
-        "conflict topic config setting min.compaction.lag.ms ({}) > max.compaction.lag.ms ({})", min_lag, max_lag));
+  const TopicConfig topic = make_topic_config(broker, overrides);
+  if (topic.min_compaction_lag_ms > topic.max_compaction_lag_ms) {
+    return invalid_config(
+        fmt::format("conflict topic config setting min.compaction.lag.ms ({}) > max.compaction.lag.ms ({})",
+                    topic.min_compaction_lag_ms, topic.max_compaction_lag_ms));
   }
   return {};
 }

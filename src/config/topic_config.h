@@ -52,6 +52,9 @@ struct TopicConfig {
 // `overrides` come from the metadata log. A name that is not in the table and a value that does not parse are passed
 // over: a later version may have written them.
 TopicConfig make_topic_config(const BrokerConfig& broker, const ConfigMap& overrides);
+// The same from the broker's values made ready once (make_topic_config(broker, {})): costs only what the topic
+// overrides.
+TopicConfig make_topic_config(const TopicConfig& inherited, const ConfigMap& overrides);
 
 // Whether a topic may have these overrides (all of them, not only those that change): INVALID_CONFIG with Kafka's
 // sentence. Beside Kafka's own rules: what Stele would have to ignore at the cost of durability is refused unless
