@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <memory>
 #include <vector>
 
 #include "io/call.h"
@@ -53,6 +55,118 @@ TEST(WorldTest, termination_arrives_as_a_signal_on_shard_zero) {
   world.start([&](Shard& shard) { return wait_for_termination(world, shard, seen); });
   world.join();
   EXPECT_TRUE(seen);
+}
+
+constexpr uint32_t kNotes = 100'000;
+
+// What one shard gets from each of the others.
+struct Board {
+  explicit Board(Shard& shard) : next(shard.shard_count()), arrived(shard.executor()) {}
+  std::vector<uint32_t> next;  // by sender
+  uint64_t total = 0;
+  uint64_t out_of_order = 0;
+  base::Signal arrived;
+};
+
+struct Note final : Mail {
+  Note(base::ShardId sender, uint32_t n, Board& at) : from(sender), number(n), board(at) {}
+  void deliver() override {
+    const std::unique_ptr<Note> self{this};
+    if (board.next[from.value()]++ != number) ++board.out_of_order;
+    ++board.total;
+    board.arrived.set();
+  }
+  base::ShardId from;
+  uint32_t number;
+  Board& board;
+};
+
+base::Task<void> exchange_notes(Shard& shard, std::vector<std::unique_ptr<Board>>& boards) {
+  for (uint32_t n = 0; n < kNotes; ++n) {
+    for (uint32_t to = 0; to < shard.shard_count(); ++to) {
+      if (to != shard.id().value()) {
+        shard.send(base::ShardId{to}, std::make_unique<Note>(shard.id(), n, *boards[to]));
+      }
+    }
+    if (n % 64 == shard.id().value()) co_await base::yield(shard.executor());
+  }
+  Board& own = *boards[shard.id().value()];
+  while (own.total < uint64_t{kNotes} * (shard.shard_count() - 1)) co_await own.arrived.wait();
+}
+
+TEST(WorldTest, links_under_load_lose_nothing_and_keep_order) {
+  World world{{.shards = 3}};
+  std::vector<std::unique_ptr<Board>> boards;
+  for (uint32_t i = 0; i < 3; ++i) boards.push_back(std::make_unique<Board>(world.shard(base::ShardId{i})));
+  world.start([&](Shard& shard) { return exchange_notes(shard, boards); });
+  world.join();
+  for (const auto& board : boards) {
+    EXPECT_EQ(board->total, 2 * kNotes);
+    EXPECT_EQ(board->out_of_order, 0u);
+  }
+}
+
+// One round trip at a time: each message finds the other shard about to sleep, or asleep.
+base::Task<void> call_back_and_forth(World& world, Shard& shard, uint32_t& sum) {
+  if (shard.id().value() != 0) co_return;
+  Shard& target = world.shard(base::ShardId{1});
+  for (uint32_t i = 0; i < 20'000; ++i) sum += co_await call_on(shard, target, [] { return 1u; });
+}
+
+TEST(WorldTest, no_wake_up_is_lost_between_shards_that_fall_asleep) {
+  uint32_t sum = 0;
+  World world{{.shards = 2}};
+  world.start([&](Shard& shard) { return call_back_and_forth(world, shard, sum); });
+  world.join();
+  EXPECT_EQ(sum, 20'000u);
+}
+
+struct Witness final : Mail {
+  explicit Witness(int& count) : alive(count) { ++alive; }
+  ~Witness() override { --alive; }
+  void deliver() override { const std::unique_ptr<Witness> self{this}; }
+  int& alive;
+};
+
+base::Task<void> send_and_stop(World& world, Shard& shard, int& alive) {
+  world.stop();
+  for (int i = 0; i < 10; ++i) shard.send(base::ShardId{1}, std::make_unique<Witness>(alive));
+  co_await wait_for_ever(shard);
+}
+
+TEST(WorldTest, mail_to_a_stopping_world_is_destroyed) {
+  int alive = 0;
+  World world{{.shards = 2}};
+  world.start([&](Shard& shard) {
+    return shard.id().value() == 0 ? send_and_stop(world, shard, alive) : wait_for_ever(shard);
+  });
+  world.join();
+  EXPECT_EQ(alive, 0);
+}
+
+base::Task<void> keep_busy(Shard& shard, const bool& done) {
+  while (!done) co_await base::yield(shard.executor());
+}
+
+base::Task<void> be_served(Shard& shard, bool& done) {
+  base::TaskScope busy{shard.executor(), [](std::exception_ptr) { FAIL(); }};
+  busy.spawn(keep_busy(shard, done));
+  auto listener = shard.listen({"127.0.0.1", 0});
+  base::Signal acceptable{shard.executor()};
+  listener.value()->notify_acceptable(&acceptable);
+  auto client = co_await shard.connect({"127.0.0.1", listener.value()->port()});
+  co_await acceptable.wait();
+  co_await sleep_until(shard, shard.clock().now() + std::chrono::milliseconds{1});
+  done = true;
+  co_await busy.join();
+}
+
+TEST(WorldTest, sockets_and_timers_are_served_while_coroutines_are_always_ready) {
+  bool done = false;
+  World world{{}};
+  world.start([&](Shard& shard) { return be_served(shard, done); });
+  world.join();
+  EXPECT_TRUE(done);
 }
 
 }  // namespace
