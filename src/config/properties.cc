@@ -41,23 +41,25 @@ class LineReader {
   // False at the end. Comments and blank lines are passed over; a comment is never continued.
   bool next(LogicalLine& out) {
     out.text.clear();
+    bool cut = false;  // the text ends in a lone backslash: to Java a property without a name
     while (at_ < text_.size()) {
       const int line = line_;
       std::string_view natural = natural_line();
-      const bool continued = !out.text.empty() || continuing_;
+      // As Java has it, a continuation of nothing is a fresh start: what follows may be a comment or blank.
+      const bool continued = !out.text.empty();
       natural.remove_prefix(std::min(natural.size(), blanks(natural)));
       if (!continued) {
+        cut = false;
         if (natural.empty() || natural[0] == '#' || natural[0] == '!') continue;
         out.line = line;
       }
-      continuing_ = ends_with_odd_backslashes(natural);
-      if (continuing_) natural.remove_suffix(1);
+      const bool continuing = ends_with_odd_backslashes(natural);
+      if (continuing) natural.remove_suffix(1);
       out.text += natural;
-      if (!continuing_) return true;
+      cut = continuing && out.text.empty();
+      if (!continuing && !out.text.empty()) return true;
     }
-    const bool cut_continuation = continuing_;
-    continuing_ = false;
-    return cut_continuation && !out.text.empty();
+    return cut || !out.text.empty();
   }
 
  private:
@@ -87,7 +89,6 @@ class LineReader {
   std::string_view text_;
   size_t at_ = 0;
   int line_ = 1;
-  bool continuing_ = false;
 };
 
 // UTF-16 surrogate pairs written as two escapes become one character; a lone half becomes U+FFFD.

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
+#include "config/golden_tsv_test.h"
+
 namespace stele::config {
 namespace {
 
@@ -45,6 +49,31 @@ TEST(Properties, bytes_are_latin_1) { EXPECT_EQ(read("a=\xe9"), "[a=\xc3\xa9@1]"
 TEST(Properties, a_malformed_unicode_escape_is_an_error_with_its_line) {
   EXPECT_EQ(read("a=1\nb=\\u12g4").substr(0, 7), "line 2:");
   EXPECT_EQ(read("b=\\u12").substr(0, 7), "line 1:");
+}
+
+std::string from_hex(const std::string& hex) {
+  std::string out;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2)
+    out.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  return out;
+}
+
+TEST(Properties, random_texts_are_read_as_java_reads_them) {
+  const auto rows = testing::golden_rows("properties_answers.tsv");
+  ASSERT_EQ(rows.size(), 600u);
+  for (const testing::Row& row : rows) {
+    const auto parsed = parse_properties(from_hex(row[0]));
+    if (row.size() == 2) {
+      EXPECT_FALSE(parsed.ok()) << row[0];
+      continue;
+    }
+    ASSERT_TRUE(parsed.ok()) << row[0] << parsed.error().message;
+    std::map<std::string, std::string> expected;
+    for (size_t i = 1; i + 1 < row.size(); i += 2) expected[from_hex(row[i])] = from_hex(row[i + 1]);
+    std::map<std::string, std::string> actual;
+    for (const Property& property : *parsed) actual[property.key] = property.value;
+    EXPECT_EQ(actual, expected) << row[0];
+  }
 }
 
 }  // namespace
