@@ -1,0 +1,113 @@
+// One request on its way through a handler: decoded header, body bytes, arena, and the answer being made.
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "server/request.h"
+#include "server/response.h"
+#include "wire/api.h"
+#include "wire/codec.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
+
+namespace stele::broker {
+class BrokerShard;
+}
+
+namespace stele::server {
+
+class FetchSessions;
+
+struct CallLimits {
+  int64_t fetch_bytes_max = 57671680;  // fetch.max.bytes
+};
+
+// What handlers of one shard share beside the broker.
+struct CallServices {
+  FetchSessions& fetch_sessions;
+  const CallLimits& limits;
+};
+
+// Lives on the shard that works on the request, for as long as its handler runs. Messages decoded from it are views of
+// its frame and live in its arena.
+class Call {
+ public:
+  Call(broker::BrokerShard& broker, CallServices services, wire::RequestHeader header, base::Bytes body,
+       const ConnectionInfo& connection, base::MonoTime received, Response& response, Lease lease = {})
+      : broker_(broker),
+        services_(services),
+        header_(header),
+        body_(body),
+        connection_(connection),
+        received_(received),
+        response_(response),
+        lease_(std::move(lease)),
+        arena_(first_, sizeof first_) {}
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  broker::BrokerShard& broker() const { return broker_; }
+  const wire::RequestHeader& header() const { return header_; }
+  int16_t version() const { return header_.request_api_version; }
+  std::string_view client_id() const { return header_.client_id.value_or(std::string_view{}); }
+  const ConnectionInfo& connection() const { return connection_; }
+  base::MonoTime received() const { return received_; }
+  // Of the request's frame; empty where the frame was carried from another shard.
+  const Lease& lease() const { return lease_; }
+  std::pmr::memory_resource* arena() { return &arena_; }
+  FetchSessions& fetch_sessions() const { return services_.fetch_sessions; }
+  const CallLimits& limits() const { return services_.limits; }
+  // Text that lives as long as the call.
+  std::string_view keep(std::string_view text);
+
+  template <class M>
+  base::Result<M> decode() {
+    return wire::from_bytes<M>(body_, version(), arena());
+  }
+  template <class M>
+  M make() {
+    return wire::make_message<M>(arena());
+  }
+  // Encodes the answer; record bytes in it are spliced in, and `owner` keeps them alive until they are sent. An answer
+  // that this version cannot express is a bug of ours: kClose.
+  template <class M>
+  Outcome respond(const M& message, std::shared_ptr<const void> owner = nullptr) {
+    auto size = wire::measure_response_frame(message, version());
+    if (!size.ok()) return refuse(size.error());
+    std::pmr::vector<wire::LeftOut> left_out{arena()};
+    response_.head.resize(size->total - size->records);
+    wire::Writer out{response_.head, &left_out};
+    wire::encode_response_frame(out, header_.correlation_id, message, version(), *size);
+    for (const wire::LeftOut& part : left_out) response_.splices.push_back({part.position, part.bytes});
+    if (owner) response_.owners.push_back(std::move(owner));
+    return Outcome::kRespond;
+  }
+  // The same at another version than the one that was asked in.
+  template <class M>
+  Outcome respond_at(const M& message, int16_t version) {
+    header_.request_api_version = version;
+    return respond(message);
+  }
+  // Bytes that cannot be understood or answered: logged, and the connection ends, as Kafka ends it.
+  Outcome refuse(const base::Error& error);
+
+ private:
+  broker::BrokerShard& broker_;
+  CallServices services_;
+  wire::RequestHeader header_;
+  base::Bytes body_;
+  const ConnectionInfo& connection_;
+  base::MonoTime received_;
+  Response& response_;
+  Lease lease_;
+  std::byte first_[1024];
+  std::pmr::monotonic_buffer_resource arena_;
+};
+
+}  // namespace stele::server

@@ -1,0 +1,195 @@
+#include "server/connection.h"
+
+#include <exception>
+
+namespace stele::server {
+
+namespace {
+
+constexpr int kReadsPerStep = 8;  // then other connections get their turn
+
+std::string describe(const std::exception_ptr& fault) {
+  try {
+    std::rethrow_exception(fault);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
+
+Connection::Connection(ConnectionContext context, std::unique_ptr<io::Stream> stream, ConnectionInfo info)
+    : context_(context),
+      stream_(std::move(stream)),
+      info_(std::move(info)),
+      wake_(context.shard.executor()),
+      holders_{{context.budgets[0], wake_}, {context.budgets[1], wake_}, {context.budgets[2], wake_}},
+      input_(context.pool, context.limits.frame_bytes_max),
+      last_active_(context.shard.clock().now()),
+      partial_since_(last_active_),
+      stalled_since_(last_active_),
+      requests_(context.shard.executor(), [this](std::exception_ptr fault) {
+        context_.shard.log().error("request of {} failed: {}", info_.client_address, describe(fault));
+        close("a request failed");
+      }) {}
+
+base::Task<void> Connection::run() {
+  while (true) {
+    const Step result = step();
+    if (result == Step::kClosed) break;
+    if (result == Step::kAgain) {
+      co_await base::yield(context_.shard.executor());
+    } else {
+      co_await wake_.wait();
+    }
+  }
+  stream_->notify_readable(nullptr);
+  stream_->notify_writable(nullptr);
+  if (closing_ != nullptr) {
+    context_.shard.log().debug("connection of {}:{} closed: {}", info_.client_address, info_.client_port, closing_);
+  }
+}
+
+void Connection::close(const char* reason) {
+  if (closing_ == nullptr) closing_ = reason;
+  wake_.set();
+}
+
+void Connection::check_deadlines(base::MonoTime now) {
+  const ConnectionLimits& limits = context_.limits;
+  if (!output_.empty() && now - stalled_since_ > limits.write_stall_max) {
+    close("the client does not read its answers");
+  } else if (input_.partial() && slots_.empty() && now - partial_since_ > limits.partial_frame_max) {
+    close("a request did not arrive whole in time");
+  } else if (slots_.empty() && now - last_active_ > limits.idle_max) {
+    close("idle");
+  }
+}
+
+Connection::Step Connection::step() {
+  wake_.reset();
+  for (int reads = 0; reads < kReadsPerStep;) {
+    while (start_requests()) {
+    }
+    take_answers();
+    if (!flush() || closing_ != nullptr) return Step::kClosed;
+    if (close_after_answers_ && slots_.empty() && output_.empty()) return Step::kClosed;
+    if (!reading_pays()) break;
+    const Step result = read();
+    if (result == Step::kClosed) return result;
+    if (result == Step::kWait) {
+      input_.settle(budget());
+      return result;
+    }
+    ++reads;
+    if (reads == kReadsPerStep) return Step::kAgain;
+  }
+  input_.settle(budget());
+  return Step::kWait;
+}
+
+// Starts what may start; true where it may be worth another call.
+bool Connection::start_requests() {
+  take_answers();
+  if (closing_ != nullptr || close_after_answers_) return false;
+  if (!input_.size_valid()) {
+    context_.shard.log().warn(
+        "connection of {}:{} closed: a frame of {} bytes where 1 to {} are allowed (socket.request.max.bytes)",
+        info_.client_address, info_.client_port, *input_.announced(), context_.limits.frame_bytes_max);
+    close("invalid frame size");
+    return false;
+  }
+  const auto api_key = input_.api_key();
+  if (!api_key || !may_start(*api_key)) return false;
+  auto frame = input_.next();
+  if (!frame) return false;
+  start(*std::move(frame), context_.router.pipelined(*api_key));
+  return true;
+}
+
+bool Connection::may_start(int16_t api_key) const {
+  if (output_.bytes() >= context_.limits.response_bytes_waiting_max) return false;
+  if (slots_.empty()) return true;
+  return !exclusive_ && context_.router.pipelined(api_key) && slots_.size() < context_.limits.requests_in_flight_max;
+}
+
+void Connection::start(Frame frame, bool pipelined) {
+  holders_[static_cast<size_t>(class_)].frame_done();
+  if (frame.bytes.size() >= 2) class_ = context_.router.class_of(base::load_be<int16_t>(frame.bytes.data()));
+  exclusive_ = !pipelined;
+  last_active_ = partial_since_ = context_.shard.clock().now();
+  Slot& slot = slots_.emplace_back();
+  slot.request = {frame.bytes, std::move(frame.lease), &info_, last_active_};
+  requests_.spawn(serve(slot));
+  if (!slot.done && slot.request.lease) slot.request.lease.charge_to(budget());
+}
+
+base::Task<void> Connection::serve(Slot& slot) {
+  slot.outcome = co_await context_.router.handle(slot.request, slot.response);
+  slot.request.lease = {};
+  slot.done = true;
+  wake_.set();
+}
+
+void Connection::take_answers() {
+  while (!slots_.empty() && slots_.front().done) {
+    Slot& slot = slots_.front();
+    if (slot.outcome == Outcome::kRespond) {
+      if (output_.empty()) stalled_since_ = context_.shard.clock().now();
+      output_.push(std::move(slot.response));
+    } else if (slot.outcome == Outcome::kClose) {
+      close_after_answers_ = true;
+    }
+    slots_.pop_front();
+    if (close_after_answers_) return;
+  }
+}
+
+bool Connection::flush() {
+  if (output_.empty()) return true;
+  const size_t before = output_.bytes();
+  const io::Transfer result = output_.flush(*stream_);
+  if (output_.bytes() != before) last_active_ = stalled_since_ = context_.shard.clock().now();
+  if (result == io::Transfer::kWouldBlock) {
+    stream_->notify_writable(&wake_);
+    return true;
+  }
+  return result == io::Transfer::kDone;
+}
+
+// More input is of use only where a further request could start, or where the frame being read is not whole.
+bool Connection::reading_pays() const {
+  if (close_after_answers_ || output_.bytes() >= context_.limits.response_bytes_waiting_max) return false;
+  if (exclusive_ && !slots_.empty()) return false;
+  const auto api_key = input_.api_key();
+  return !api_key || slots_.empty() || may_start(*api_key);
+}
+
+Connection::Step Connection::read() {
+  if (const auto api_key = input_.api_key()) class_ = context_.router.class_of(*api_key);
+  Budget::Holder& holder = holders_[static_cast<size_t>(class_)];
+  if (!input_.partial() && budget().exhausted()) {
+    budget().await_room(holder);
+    return Step::kWait;
+  }
+  if (!input_.make_room(holder, budget())) return Step::kWait;
+  const bool partial_before = input_.partial();
+  const io::TransferResult result = input_.fill(*stream_);
+  switch (result.status) {
+    case io::Transfer::kDone:
+      last_active_ = context_.shard.clock().now();
+      if (!partial_before) partial_since_ = last_active_;
+      return Step::kAgain;
+    case io::Transfer::kWouldBlock:
+      stream_->notify_readable(&wake_);
+      return Step::kWait;
+    case io::Transfer::kEnd:
+    case io::Transfer::kError:
+      return Step::kClosed;
+  }
+  return Step::kClosed;
+}
+
+Budget& Connection::budget() { return context_.budgets[static_cast<size_t>(class_)]; }
+
+}  // namespace stele::server

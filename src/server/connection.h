@@ -1,0 +1,90 @@
+// One client connection: frames in, answers out, in order.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/log_sink.h"
+#include "io/shard.h"
+#include "server/budget.h"
+#include "server/frame_input.h"
+#include "server/request.h"
+#include "server/response.h"
+
+namespace stele::server {
+
+struct ConnectionLimits {
+  size_t frame_bytes_max = 104857600;           // socket.request.max.bytes
+  size_t requests_in_flight_max = 1000;         // stele.connection.requests.in.flight.max
+  size_t response_bytes_waiting_max = 1 << 20;  // stele.connection.response.bytes.max: above it no request is started
+  base::Duration idle_max{std::chrono::minutes{10}};           // connections.max.idle.ms
+  base::Duration partial_frame_max{std::chrono::seconds{60}};  // stele.connection.partial.frame.ms
+  base::Duration write_stall_max{std::chrono::seconds{60}};    // stele.connection.write.stall.ms
+};
+
+// What all connections of one shard share. Outlives them.
+struct ConnectionContext {
+  io::Shard& shard;
+  BufferPool& pool;
+  Budget* budgets;  // [kRequestClasses]
+  RequestRouter& router;
+  const ConnectionLimits& limits;
+};
+
+// Requests start in their order. A pipelined request may start while earlier pipelined ones wait; every other starts
+// after all earlier ones are answered, and nothing starts beside it. Answers keep the order of requests. Owned by the
+// shard's server.
+class Connection : public base::ListNode {
+ public:
+  Connection(ConnectionContext context, std::unique_ptr<io::Stream> stream, ConnectionInfo info);
+
+  // Serves until the peer leaves, an error, or close().
+  base::Task<void> run();
+  // Ends run() soon; may be called at any time.
+  void close(const char* reason);
+  // Closes where a deadline of the limits has passed.
+  void check_deadlines(base::MonoTime now);
+  const ConnectionInfo& info() const { return info_; }
+
+ private:
+  struct Slot {
+    Request request;
+    Response response;
+    Outcome outcome = Outcome::kRespond;
+    bool done = false;
+  };
+  enum class Step { kWait, kAgain, kClosed };
+
+  Step step();
+  bool start_requests();
+  void start(Frame frame, bool pipelined);
+  base::Task<void> serve(Slot& slot);
+  void take_answers();
+  bool may_start(int16_t api_key) const;
+  bool flush();
+  Step read();
+  bool reading_pays() const;
+  Budget& budget();
+
+  ConnectionContext context_;
+  std::unique_ptr<io::Stream> stream_;
+  ConnectionInfo info_;
+  base::Signal wake_;
+  Budget::Holder holders_[kRequestClasses];
+  FrameInput input_;
+  OutputQueue output_;
+  std::list<Slot> slots_;
+  bool exclusive_ = false;  // the only slot is one that nothing may start beside
+  RequestClass class_ = RequestClass::kControl;
+  const char* closing_ = nullptr;
+  bool close_after_answers_ = false;
+  base::MonoTime last_active_;
+  base::MonoTime partial_since_;
+  base::MonoTime stalled_since_;
+  base::TaskScope requests_;  // last: its tasks refer to all the above
+};
+
+}  // namespace stele::server

@@ -1,0 +1,278 @@
+#include "server/connection.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <string>
+
+#include "io/sim/sim_world.h"
+
+namespace stele::server {
+namespace {
+
+// Answers a frame "<key:2><text>" with the text; key 0 may be pipelined and waits until it is released, key 1 is
+// answered at once, key 2 waits and allows nothing beside it, key 3 closes, key 4 is silent.
+class EchoRouter final : public RequestRouter {
+ public:
+  explicit EchoRouter(base::Executor& executor) : executor_(executor) {}
+  RequestClass class_of(int16_t) const override { return RequestClass::kData; }
+  bool pipelined(int16_t key) const override { return key == 0; }
+  base::Task<Outcome> handle(Request& request, Response& response) override {
+    const auto key = base::load_be<int16_t>(request.frame.data());
+    const std::string text{base::as_text(request.frame.subspan(2))};
+    started.push_back(text);
+    if (key == 0 || key == 2) {
+      auto& signal = *(waiting_[text] = std::make_unique<base::Signal>(executor_));
+      co_await signal.wait();
+    }
+    if (key == 3) co_return Outcome::kClose;
+    if (key == 4) co_return Outcome::kSilent;
+    response.head.resize(4);
+    base::store_be(response.head.data(), static_cast<int32_t>(text.size()));
+    base::append(response.head, base::as_bytes(text));
+    co_return Outcome::kRespond;
+  }
+  void release(const std::string& text) { waiting_.at(text)->set(); }
+  std::vector<std::string> started;
+
+ private:
+  base::Executor& executor_;
+  std::map<std::string, std::unique_ptr<base::Signal>> waiting_;
+};
+
+// A peer that the test plays by hand.
+class FakeStream final : public io::Stream {
+ public:
+  struct State {
+    std::deque<std::byte> to_read;
+    std::string written;
+    size_t take_at_once = 1 << 20;  // of a write
+    bool ended = false;
+    base::Signal* readable = nullptr;
+    base::Signal* writable = nullptr;
+    int writes = 0;
+  };
+  explicit FakeStream(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  io::TransferResult try_read(std::span<const iovec> into) override {
+    if (state_->to_read.empty()) return {state_->ended ? io::Transfer::kEnd : io::Transfer::kWouldBlock, 0, 0};
+    size_t count = 0;
+    auto* at = static_cast<std::byte*>(into[0].iov_base);
+    while (count < into[0].iov_len && !state_->to_read.empty()) {
+      at[count++] = state_->to_read.front();
+      state_->to_read.pop_front();
+    }
+    return {io::Transfer::kDone, count, 0};
+  }
+  io::TransferResult try_write(std::span<const iovec> from) override {
+    size_t room = state_->take_at_once;
+    if (room == 0) return {io::Transfer::kWouldBlock, 0, 0};
+    ++state_->writes;
+    size_t count = 0;
+    for (const iovec& part : from) {
+      const size_t size = std::min(room, part.iov_len);
+      state_->written.append(static_cast<const char*>(part.iov_base), size);
+      room -= size;
+      count += size;
+    }
+    return {io::Transfer::kDone, count, 0};
+  }
+  void notify_readable(base::Signal* signal) override { state_->readable = signal; }
+  void notify_writable(base::Signal* signal) override { state_->writable = signal; }
+  void shutdown() override { state_->ended = true; }
+  const std::string& peer_address() const override { return address_; }
+  uint16_t peer_port() const override { return 1; }
+
+ private:
+  std::shared_ptr<State> state_;
+  std::string address_ = "peer";
+};
+
+std::string frame(int16_t key, const std::string& text) {
+  base::ByteVector bytes;
+  base::append_be(bytes, static_cast<int32_t>(text.size() + 2));
+  base::append_be(bytes, key);
+  base::append(bytes, base::as_bytes(text));
+  return std::string{base::as_text(bytes)};
+}
+
+std::string answer(const std::string& text) {
+  base::ByteVector bytes;
+  base::append_be(bytes, static_cast<int32_t>(text.size()));
+  base::append(bytes, base::as_bytes(text));
+  return std::string{base::as_text(bytes)};
+}
+
+class ConnectionTest : public ::testing::Test {
+ protected:
+  ConnectionTest() {
+    limits_.frame_bytes_max = 1 << 20;
+  }
+  ~ConnectionTest() override { scope_.cancel(); }
+
+  static base::Task<void> forever(io::Shard& shard) {
+    base::Signal never{shard.executor()};
+    co_await never.wait();
+  }
+  static io::SimHost& started(io::SimHost& host) {
+    host.start(1, &forever);
+    return host;
+  }
+  void connect() {
+    connection_ = std::make_unique<Connection>(ConnectionContext{shard(), pool_, budgets_, router_, limits_},
+                                               std::make_unique<FakeStream>(peer_), ConnectionInfo{});
+    scope_.spawn(serve());
+    settle();
+  }
+  base::Task<void> serve() {
+    co_await connection_->run();
+    closed_ = true;
+  }
+  void send(const std::string& bytes) {
+    for (char c : bytes) peer_->to_read.push_back(static_cast<std::byte>(c));
+    if (peer_->readable != nullptr) peer_->readable->set();
+    settle();
+  }
+  void settle() {
+    world_.run_until([] { return false; }, base::Duration{0});
+  }
+  void release(const std::string& text) {
+    router_.release(text);
+    settle();
+  }
+  io::Shard& shard() { return host_.shard(base::ShardId{0}); }
+
+  io::SimWorld world_{io::SimOptions{}};
+  io::SimHost& host_ = started(world_.add_host("broker"));
+  ConnectionLimits limits_;
+  BufferPool pool_;
+  Budget budgets_[kRequestClasses] = {Budget{1 << 20}, Budget{1 << 20}, Budget{1 << 20}};
+  EchoRouter router_{shard().executor()};
+  std::shared_ptr<FakeStream::State> peer_ = std::make_shared<FakeStream::State>();
+  std::unique_ptr<Connection> connection_;
+  base::TaskScope scope_{shard().executor(), [](std::exception_ptr) {}};
+  bool closed_ = false;
+};
+
+TEST_F(ConnectionTest, answers_all_frames_of_one_read_in_one_write) {
+  connect();
+  send(frame(1, "a") + frame(1, "b") + frame(1, "c"));
+  EXPECT_EQ(peer_->written, answer("a") + answer("b") + answer("c"));
+  EXPECT_EQ(peer_->writes, 1);
+}
+
+TEST_F(ConnectionTest, frames_cut_at_every_byte_are_put_together) {
+  connect();
+  const std::string bytes = frame(1, "first") + frame(1, std::string(300'000, 'x')) + frame(1, "last");
+  for (size_t at = 0; at < bytes.size(); at += at < 64 ? 1 : 4099) {
+    send(bytes.substr(at, at < 64 ? 1 : 4099));
+  }
+  EXPECT_EQ(peer_->written, answer("first") + answer(std::string(300'000, 'x')) + answer("last"));
+}
+
+TEST_F(ConnectionTest, pipelined_requests_start_together_and_answers_keep_their_order) {
+  connect();
+  send(frame(0, "a") + frame(0, "b"));
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b"}));
+  release("b");
+  EXPECT_EQ(peer_->written, "");
+  release("a");
+  EXPECT_EQ(peer_->written, answer("a") + answer("b"));
+}
+
+TEST_F(ConnectionTest, another_request_waits_until_all_before_it_are_answered) {
+  connect();
+  send(frame(0, "a") + frame(1, "b") + frame(0, "c"));
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a"}));
+  release("a");
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(peer_->written, answer("a") + answer("b"));
+}
+
+TEST_F(ConnectionTest, nothing_starts_beside_a_request_that_waits) {
+  connect();
+  send(frame(2, "poll") + frame(0, "a"));
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"poll"}));
+  release("poll");
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"poll", "a"}));
+}
+
+TEST_F(ConnectionTest, a_close_comes_after_the_answers_before_it) {
+  connect();
+  send(frame(1, "a") + frame(4, "quiet") + frame(3, "bad") + frame(1, "never"));
+  EXPECT_EQ(peer_->written, answer("a"));
+  EXPECT_TRUE(closed_);
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "quiet", "bad"}));
+}
+
+TEST_F(ConnectionTest, sizes_outside_the_limit_close_at_the_fourth_byte) {
+  for (const int32_t size : {0, -1, (1 << 20) + 1}) {
+    SCOPED_TRACE(size);
+    closed_ = false;
+    peer_ = std::make_shared<FakeStream::State>();
+    connect();
+    base::ByteVector bytes;
+    base::append_be(bytes, size);
+    send(std::string{base::as_text(bytes)});
+    EXPECT_TRUE(closed_);
+  }
+}
+
+TEST_F(ConnectionTest, a_client_that_does_not_read_gets_no_further_request_started_and_is_closed_in_time) {
+  limits_.response_bytes_waiting_max = 1000;
+  peer_->take_at_once = 0;
+  connect();
+  send(frame(1, std::string(2000, 'x')) + frame(1, "next"));
+  EXPECT_EQ(router_.started.size(), 1U);
+  connection_->check_deadlines(shard().clock().now() + limits_.write_stall_max);
+  settle();
+  EXPECT_FALSE(closed_);
+  connection_->check_deadlines(shard().clock().now() + limits_.write_stall_max + std::chrono::seconds{1});
+  settle();
+  EXPECT_TRUE(closed_);
+}
+
+TEST_F(ConnectionTest, a_partial_frame_and_an_idle_connection_have_deadlines) {
+  connect();
+  send(frame(1, "whole").substr(0, 5));
+  connection_->check_deadlines(shard().clock().now() + limits_.partial_frame_max + std::chrono::seconds{1});
+  settle();
+  EXPECT_TRUE(closed_);
+  closed_ = false;
+  peer_ = std::make_shared<FakeStream::State>();
+  connect();
+  connection_->check_deadlines(shard().clock().now() + limits_.idle_max + std::chrono::seconds{1});
+  settle();
+  EXPECT_TRUE(closed_);
+}
+
+TEST_F(ConnectionTest, an_idle_connection_holds_no_buffer_and_a_small_rest_holds_a_small_one) {
+  connect();
+  send(frame(1, "a"));
+  EXPECT_EQ(pool_.out(), 0U);
+  send(frame(1, "b").substr(0, 6));
+  EXPECT_EQ(pool_.out(), 1U);
+  EXPECT_LT(budgets_[0].used(), 4096U);
+}
+
+TEST_F(ConnectionTest, over_its_budget_nothing_is_read_until_bytes_are_given_back) {
+  budgets_[0].force(1 << 20);
+  connect();
+  send(frame(1, "learns the class"));
+  send(frame(1, "waits"));
+  EXPECT_EQ(router_.started.size(), 1U);
+  budgets_[0].release(1 << 20);
+  settle();
+  EXPECT_EQ(router_.started.size(), 2U);
+}
+
+TEST_F(ConnectionTest, a_frame_larger_than_the_budget_still_fits) {
+  budgets_[0].force((1 << 20) - 1000);
+  connect();
+  send(frame(1, std::string(500'000, 'x')));
+  EXPECT_EQ(peer_->written, answer(std::string(500'000, 'x')));
+  EXPECT_EQ(budgets_[0].used(), static_cast<size_t>((1 << 20) - 1000));
+}
+
+}  // namespace
+}  // namespace stele::server

@@ -1,0 +1,148 @@
+#include "server/fetch_session.h"
+
+#include <limits>
+
+namespace stele::server {
+
+namespace {
+
+constexpr int32_t kNoSession = 0;
+constexpr int32_t kFullEpoch = 0;
+constexpr int32_t kFinalEpoch = -1;
+constexpr int16_t kFirstVersionById = 13;
+
+int32_t next_epoch(int32_t epoch) { return epoch == std::numeric_limits<int32_t>::max() ? 1 : epoch + 1; }
+
+template <class Topic>
+FetchKey key_of(const Topic& topic, int32_t partition) {
+  return {std::string{topic.topic}, topic.topic_id, partition};
+}
+
+template <class Visit>
+void for_each_wish(const wire::FetchRequest& request, Visit visit) {
+  for (const auto& topic : request.topics) {
+    for (const auto& partition : topic.partitions) {
+      visit(FetchWish{key_of(topic, partition.partition), partition.fetch_offset, partition.partition_max_bytes,
+                      partition.current_leader_epoch, partition.last_fetched_epoch});
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<FetchWish> FetchSession::wishes() const {
+  std::vector<FetchWish> all;
+  all.reserve(entries_.size());
+  for (const Entry& entry : entries_) all.push_back(entry.wish);
+  return all;
+}
+
+bool FetchSession::tell(const FetchKey& key, const wire::FetchResponse::PartitionData& answer) {
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return true;
+  Entry& entry = *found->second;
+  const bool has_data = answer.records && !answer.records->empty();
+  bool told = has_data || answer.preferred_read_replica != -1 || answer.diverging_epoch.epoch != -1 ||
+              answer.high_watermark != entry.high_watermark || answer.log_start_offset != entry.log_start_offset;
+  entry.high_watermark = answer.high_watermark;
+  entry.log_start_offset = answer.log_start_offset;
+  if (answer.error_code != 0) {
+    entry.high_watermark = -1;
+    told = true;
+  }
+  if (has_data) entries_.splice(entries_.end(), entries_, found->second);
+  return told;
+}
+
+void FetchSession::put(const FetchWish& wish) {
+  const auto found = by_key_.find(wish.key);
+  if (found != by_key_.end()) {
+    found->second->wish = wish;
+    return;
+  }
+  entries_.push_back({.wish = wish});
+  by_key_.emplace(wish.key, std::prev(entries_.end()));
+}
+
+void FetchSession::forget(const FetchKey& key) {
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return;
+  entries_.erase(found->second);
+  by_key_.erase(found);
+}
+
+FetchSessions::Opened FetchSessions::open(const wire::FetchRequest& request, int16_t version, base::MonoTime now) {
+  Opened opened;
+  const bool full = request.session_epoch == kFullEpoch || request.session_epoch == kFinalEpoch;
+  if (full) {
+    if (request.session_id != kNoSession) sessions_.erase(request.session_id);
+    for_each_wish(request, [&opened](FetchWish wish) { opened.wishes.push_back(std::move(wish)); });
+    opened.may_create = request.session_epoch == kFullEpoch && version >= 7;
+    return opened;
+  }
+  const auto found = sessions_.find(request.session_id);
+  if (found == sessions_.end()) {
+    opened.code = base::ErrorCode::kFetchSessionIdNotFound;
+    return opened;
+  }
+  FetchSession& session = *found->second;
+  if (session.by_id_ != (version >= kFirstVersionById)) {
+    opened.code = base::ErrorCode::kFetchSessionTopicIdError;
+    return opened;
+  }
+  if (session.epoch_ != request.session_epoch) {
+    opened.code = base::ErrorCode::kInvalidFetchSessionEpoch;
+    return opened;
+  }
+  for_each_wish(request, [&session](const FetchWish& wish) { session.put(wish); });
+  for (const auto& topic : request.forgotten_topics_data) {
+    for (const int32_t partition : topic.partitions) session.forget(key_of(topic, partition));
+  }
+  opened.wishes = session.wishes();
+  if (session.size() == 0) {
+    sessions_.erase(found);
+    return opened;
+  }
+  session.epoch_ = next_epoch(session.epoch_);
+  session.last_used_ = now;
+  opened.session = found->second;
+  return opened;
+}
+
+std::shared_ptr<FetchSession> FetchSessions::create(const std::vector<FetchWish>& wishes, bool by_id,
+                                                    base::MonoTime now) {
+  if (sessions_.size() >= limits_.slots && !make_room(wishes.size(), now)) return nullptr;
+  auto session = std::make_shared<FetchSession>(fresh_id(), by_id, now);
+  for (const FetchWish& wish : wishes) session->put(wish);
+  sessions_.emplace(session->id(), session);
+  return session;
+}
+
+// Takes the place of the session that was idle for longest, if that was long enough, or else of the smallest one that
+// is smaller than what asks for room.
+bool FetchSessions::make_room(size_t wanted_size, base::MonoTime now) {
+  if (sessions_.empty()) return false;
+  auto oldest = sessions_.begin();
+  auto smallest = sessions_.begin();
+  for (auto at = sessions_.begin(); at != sessions_.end(); ++at) {
+    if (at->second->last_used_ < oldest->second->last_used_) oldest = at;
+    if (at->second->size() < smallest->second->size()) smallest = at;
+  }
+  if (now - oldest->second->last_used_ > limits_.evict_after) {
+    sessions_.erase(oldest);
+    return true;
+  }
+  if (smallest->second->size() >= wanted_size) return false;
+  sessions_.erase(smallest);
+  return true;
+}
+
+int32_t FetchSessions::fresh_id() {
+  while (true) {
+    const auto drawn = static_cast<int64_t>(random_.below(std::numeric_limits<int32_t>::max() / shard_count_ - 1)) + 1;
+    const auto id = static_cast<int32_t>(drawn * shard_count_ + shard_.value());
+    if (id > 0 && !sessions_.contains(id)) return id;
+  }
+}
+
+}  // namespace stele::server

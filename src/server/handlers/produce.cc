@@ -1,0 +1,101 @@
+#include "broker/produce_job.h"
+#include "server/handlers/cluster.h"
+#include "server/handlers/handlers.h"
+#include "wire/produce_request.h"
+#include "wire/produce_response.h"
+
+namespace stele::server::handlers {
+
+namespace {
+
+using base::ErrorCode;
+using broker::ProduceItem;
+
+constexpr int16_t kFirstVersionById = 13;
+
+// The frame's lease, held until the records in it are written.
+class HeldFrame final : public broker::HeldBytes {
+ public:
+  explicit HeldFrame(Lease lease) : lease_(std::move(lease)) {}
+
+ private:
+  Lease lease_;
+};
+
+struct Place {
+  size_t topic = 0;
+  size_t partition = 0;
+};
+
+// One item for each partition of the request. A partition that is named twice keeps its last mention (Kafka drops the
+// first in silence), where the other becomes an item with no records that is refused.
+std::vector<ProduceItem> items_of(const Call& call, const wire::ProduceRequest& request) {
+  const bool bad_acks = request.acks < -1 || request.acks > 1;
+  std::vector<ProduceItem> items;
+  for (const auto& topic : request.topic_data) {
+    const TopicLookup found = find_topic(call, call.version() >= kFirstVersionById, topic.name, topic.topic_id);
+    for (const auto& partition : topic.partition_data) {
+      ProduceItem& item = items.emplace_back();
+      item.result.code =
+          bad_acks ? ErrorCode::kInvalidRequiredAcks : check_partition(found, base::PartitionIndex{partition.index});
+      if (item.result.code != ErrorCode::kNone) continue;
+      item.key = {found.topic->id, base::PartitionIndex{partition.index}};
+      if (!partition.records) {
+        item.result.code = ErrorCode::kInvalidRecord;
+        item.result.message = "the records are null";
+        continue;
+      }
+      // The bytes are those of the request's own frame buffer, which nobody else reads any more.
+      item.records = {const_cast<std::byte*>(partition.records->data()), partition.records->size()};
+    }
+  }
+  return items;
+}
+
+void fill(Call& call, const ProduceItem& item, wire::ProduceResponse::PartitionProduceResponse& out) {
+  const broker::AppendResult& result = item.result;
+  out.error_code = static_cast<int16_t>(result.code);
+  out.base_offset = result.base_offset.value();
+  out.log_append_time_ms = result.log_append_time.value();
+  out.log_start_offset = result.log_start_offset.value();
+  if (!result.message.empty()) out.error_message = call.keep(result.message);
+  for (const record::RecordError& error : result.record_errors) {
+    auto& entry = out.record_errors.emplace_back();
+    entry.batch_index = error.index;
+    if (!error.message.empty()) entry.batch_index_error_message = call.keep(error.message);
+  }
+}
+
+}  // namespace
+
+base::Task<Outcome> produce(Call& call) {
+  auto request = call.decode<wire::ProduceRequest>();
+  if (!request.ok()) co_return call.refuse(request.error());
+  const auto job = broker::ProduceJob::start(call.broker(), items_of(call, *request),
+                                             {.origin = record::AppendOrigin::kClient, .version = call.version()},
+                                             std::make_unique<HeldFrame>(call.lease()));
+  if (!job->done.is_set()) co_await job->done.wait();
+
+  auto response = call.make<wire::ProduceResponse>();
+  size_t next = 0;
+  bool failed = false;
+  bool moved = false;
+  for (const auto& topic : request->topic_data) {
+    auto& topic_out = response.responses.emplace_back();
+    topic_out.name = topic.name;
+    topic_out.topic_id = topic.topic_id;
+    for (const auto& partition : topic.partition_data) {
+      const ProduceItem& item = job->items[next++];
+      auto& out = topic_out.partition_responses.emplace_back();
+      out.index = partition.index;
+      fill(call, item, out);
+      failed |= item.result.code != ErrorCode::kNone;
+      moved |= item.result.code == ErrorCode::kNotLeaderOrFollower;
+    }
+  }
+  if (moved && call.version() >= 10) add_node_endpoints(call, response.node_endpoints);
+  if (request->acks == 0) co_return failed ? Outcome::kClose : Outcome::kSilent;
+  co_return call.respond(response);
+}
+
+}  // namespace stele::server::handlers

@@ -1,0 +1,50 @@
+// One request as the connection hands it to the router, and what becomes of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/task.h"
+#include "server/budget.h"
+#include "server/frame_buffer.h"
+#include "server/response.h"
+
+namespace stele::server {
+
+// What a handler may know of the connection. Outlives its requests.
+struct ConnectionInfo {
+  uint64_t id = 0;
+  std::string listener;  // name of the listener that it came in on
+  std::string client_address;
+  uint16_t client_port = 0;
+};
+
+struct Request {
+  base::Bytes frame;  // header and body; lives as long as the lease
+  Lease lease;
+  const ConnectionInfo* connection = nullptr;
+  base::MonoTime received;
+};
+
+enum class Outcome {
+  kRespond,
+  kSilent,  // answered with nothing (Produce with acks=0)
+  kClose,   // the connection ends once all earlier answers are out
+};
+
+// Where complete frames go. Called on the connection's shard.
+class RequestRouter {
+ public:
+  virtual ~RequestRouter() = default;
+  virtual RequestClass class_of(int16_t api_key) const = 0;
+  // True: may start while earlier requests of the kind are unanswered, since it hands its work over before it first
+  // suspends.
+  virtual bool pipelined(int16_t api_key) const = 0;
+  // Frames that are destroyed stop waiting for an answer; work handed over goes on. `request` and `response` outlive
+  // the task.
+  virtual base::Task<Outcome> handle(Request& request, Response& response) = 0;
+};
+
+}  // namespace stele::server

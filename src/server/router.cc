@@ -1,0 +1,130 @@
+#include "server/router.h"
+
+#include <algorithm>
+
+#include "broker/remote.h"
+
+namespace stele::server {
+
+struct Router::Carried {
+  const Handler* handler = nullptr;
+  base::ByteVector frame;
+  ConnectionInfo connection;
+  base::MonoTime received;
+};
+
+struct Router::Answer {
+  Outcome outcome = Outcome::kClose;
+  Response response;
+};
+
+std::string_view Call::keep(std::string_view text) {
+  if (text.empty()) return {};
+  auto* copy = static_cast<char*>(arena_.allocate(text.size(), 1));
+  std::copy(text.begin(), text.end(), copy);
+  return {copy, text.size()};
+}
+
+Outcome Call::refuse(const base::Error& error) {
+  const wire::ApiInfo* api = wire::find_api(header_.request_api_key);
+  broker_.shard().log().warn("connection of {}:{} closed: {} v{} (client id \"{}\"): {}", connection_.client_address,
+                             connection_.client_port, api != nullptr ? api->name : "unknown API", version(),
+                             client_id(), error.message);
+  return Outcome::kClose;
+}
+
+Router::Router(broker::BrokerShard& broker, CallLimits limits, FetchSessionLimits session_limits)
+    : broker_(broker),
+      limits_(limits),
+      fetch_sessions_(session_limits, broker.shard().id(), broker.shard().shard_count(), broker.shard().random()),
+      services_{fetch_sessions_, limits_} {
+  for (const Handler& handler : all_handlers()) {
+    const auto key = static_cast<size_t>(handler.key);
+    if (by_key_.size() <= key) by_key_.resize(key + 1);
+    by_key_[key] = &handler;
+  }
+}
+
+const Handler* Router::find(int16_t api_key) const {
+  if (api_key < 0 || static_cast<size_t>(api_key) >= by_key_.size()) return nullptr;
+  return by_key_[static_cast<size_t>(api_key)];
+}
+
+RequestClass Router::class_of(int16_t api_key) const {
+  const Handler* handler = find(api_key);
+  return handler != nullptr ? handler->request_class : RequestClass::kControl;
+}
+
+bool Router::pipelined(int16_t api_key) const {
+  const Handler* handler = find(api_key);
+  return handler != nullptr && handler->pipelined;
+}
+
+base::Task<Outcome> Router::handle(Request& request, Response& response) {
+  wire::Reader in{request.frame};
+  auto header = wire::decode_request_header(in);
+  if (!header.ok()) {
+    broker_.shard().log().warn("connection of {}:{} closed: {}", request.connection->client_address,
+                               request.connection->client_port, header.error().message);
+    co_return Outcome::kClose;
+  }
+  const Handler* handler = find(header->request_api_key);
+  const bool known = handler != nullptr && header->request_api_version >= handler->min_version &&
+                     header->request_api_version <= handler->max_version;
+  if (!known && header->request_api_key != static_cast<int16_t>(wire::ApiKey::kApiVersions)) {
+    broker_.shard().log().warn("connection of {}:{} closed: API key {} v{} is not served",
+                               request.connection->client_address, request.connection->client_port,
+                               header->request_api_key, header->request_api_version);
+    co_return Outcome::kClose;
+  }
+  co_return co_await run(*handler, *header, request.frame.subspan(in.position()), *request.connection, request.received,
+                         response, request.lease);
+}
+
+base::ShardId Router::place(const Handler& handler, Call& call) const {
+  switch (handler.placement) {
+    case Placement::kHere:
+      break;
+    case Placement::kControl:
+      return broker::kControlShard;
+    case Placement::kGroup: {
+      const auto group = handler.group_of(call);
+      if (group) return broker_.coordinator_shard(*group);
+      break;
+    }
+  }
+  return broker_.shard().id();
+}
+
+base::Task<Outcome> Router::run(const Handler& handler, wire::RequestHeader header, base::Bytes body,
+                                const ConnectionInfo& connection, base::MonoTime received, Response& response,
+                                Lease lease) {
+  Call call{broker_, services_, header, body, connection, received, response, std::move(lease)};
+  const base::ShardId target = place(handler, call);
+  if (target == broker_.shard().id()) co_return co_await handler.handle(call);
+  // The frame goes along as a copy: such requests are small, and their work outlives a connection that closes.
+  auto carried = std::make_shared<Carried>();
+  carried->handler = &handler;
+  const auto* frame_end = body.data() + body.size();
+  carried->frame.assign(body.data(), frame_end);
+  carried->connection = connection;
+  carried->received = received;
+  Router* peer = peers_.at(target.value());
+  const std::string client_id{call.client_id()};
+  auto answer =
+      co_await broker::run_on(broker_.shard(), peer->broker_.home(), [peer, carried, header, client_id]() mutable {
+        header.client_id = client_id;
+        return peer->serve(carried, header);
+      });
+  response = std::move(answer.response);
+  co_return answer.outcome;
+}
+
+base::Task<Router::Answer> Router::serve(std::shared_ptr<Carried> carried, wire::RequestHeader header) {
+  Answer answer;
+  Call call{broker_, services_, header, carried->frame, carried->connection, carried->received, answer.response};
+  answer.outcome = co_await carried->handler->handle(call);
+  co_return answer;
+}
+
+}  // namespace stele::server

@@ -1,0 +1,69 @@
+// From frames to handlers, on one shard.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "broker/broker_shard.h"
+#include "server/call.h"
+#include "server/fetch_session.h"
+#include "server/request.h"
+
+namespace stele::server {
+
+// Where a request is worked on.
+enum class Placement {
+  kHere,     // on the connection's shard
+  kControl,  // whole, on the shard of the controller
+  kGroup,    // whole, on the shard of the group's coordinator
+};
+
+struct Handler {
+  wire::ApiKey key;
+  int16_t min_version = 0;
+  int16_t max_version = 0;
+  RequestClass request_class = RequestClass::kControl;
+  Placement placement = Placement::kHere;
+  bool pipelined = false;
+  base::Task<Outcome> (*handle)(Call& call) = nullptr;
+  // kGroup: the group that the request names; nothing where it cannot be read.
+  std::optional<std::string_view> (*group_of)(Call& call) = nullptr;
+  int16_t advertised_min = -1;  // where it differs from min_version
+};
+
+// Every API that this broker serves, by key. Nothing else is advertised.
+std::span<const Handler> all_handlers();
+
+class Router final : public RequestRouter {
+ public:
+  Router(broker::BrokerShard& broker, CallLimits limits, FetchSessionLimits session_limits);
+
+  // The routers of all shards, by shard; set once before the first request.
+  void set_peers(std::vector<Router*> peers) { peers_ = std::move(peers); }
+
+  RequestClass class_of(int16_t api_key) const override;
+  bool pipelined(int16_t api_key) const override;
+  base::Task<Outcome> handle(Request& request, Response& response) override;
+
+ private:
+  // A request on its way to another shard, with all it needs.
+  struct Carried;
+  struct Answer;
+
+  const Handler* find(int16_t api_key) const;
+  base::ShardId place(const Handler& handler, Call& call) const;
+  base::Task<Outcome> run(const Handler& handler, wire::RequestHeader header, base::Bytes body,
+                          const ConnectionInfo& connection, base::MonoTime received, Response& response, Lease lease);
+  base::Task<Answer> serve(std::shared_ptr<Carried> carried, wire::RequestHeader header);
+
+  broker::BrokerShard& broker_;
+  CallLimits limits_;
+  FetchSessions fetch_sessions_;
+  CallServices services_;
+  std::vector<const Handler*> by_key_;
+  std::vector<Router*> peers_;
+};
+
+}  // namespace stele::server
