@@ -1,0 +1,133 @@
+// What one shard has of the broker: its partitions, its view of the cluster, and the way to the other shards.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/cluster_view.h"
+#include "broker/partition.h"
+#include "broker/remote.h"
+#include "io/shard.h"
+#include "record/decompressor.h"
+
+namespace stele::broker {
+
+class ControlPlane;
+
+// Who this broker is. Does not change while it runs.
+struct BrokerIdentity {
+  base::BrokerId id;
+  std::string cluster_id;
+};
+
+// The shard of the controller, the log dirs' owner and the acceptor.
+inline constexpr base::ShardId kControlShard{0};
+
+// Used on its own shard only, save for home(), which other shards send to.
+class BrokerShard {
+ public:
+  BrokerShard(io::Shard& shard, BrokerIdentity identity) : home_(shard), identity_(std::move(identity)) {}
+
+  io::Shard& shard() const { return home_.shard; }
+  ShardHome& home() { return home_; }
+  const BrokerIdentity& identity() const { return identity_; }
+  // All shards of this broker, by id; set once before anything runs.
+  void set_peers(std::vector<BrokerShard*> peers) { peers_ = std::move(peers); }
+  BrokerShard& peer(base::ShardId id) const { return *peers_.at(id.value()); }
+  size_t shard_count() const { return peers_.size(); }
+  // The control plane lives on kControlShard: calls to it are made there (see on_control).
+  void set_control(ControlPlane* control) { control_ = control; }
+  ControlPlane& control() const {
+    STELE_CHECK(shard().id() == kControlShard && control_ != nullptr);
+    return *control_;
+  }
+
+  // Never null once the broker serves.
+  const std::shared_ptr<const ClusterView>& view() const { return view_; }
+  void set_view(std::shared_ptr<const ClusterView> view);
+
+  // Where the coordinator of a group lives: the shard that owns its partition of __consumer_offsets, or this one while
+  // there is no such topic.
+  base::ShardId coordinator_shard(std::string_view group) const;
+  // The shard that owns a partition; nothing where this broker does not host it.
+  std::optional<base::ShardId> owner_of(const PartitionKey& key) const { return view_->owner_of(key); }
+  // Null where this shard does not have it.
+  std::shared_ptr<Partition> find(const PartitionKey& key) const;
+  void add(std::shared_ptr<Partition> partition);
+  std::shared_ptr<Partition> take(const PartitionKey& key);
+  // In the order of their keys.
+  std::vector<std::shared_ptr<Partition>> partitions() const;
+  size_t partition_count() const { return partitions_.size(); }
+
+  record::Decompressor& decompressor() { return decompressor_; }
+  // This shard's handles of the log dirs, in the order of log.dirs.
+  void set_directories(std::vector<std::shared_ptr<io::Directory>> directories) {
+    directories_ = std::move(directories);
+  }
+  const std::shared_ptr<io::Directory>& directory(size_t log_dir) const { return directories_.at(log_dir); }
+  // What the partitions of this shard tell of a log that failed.
+  void set_on_log_failed(Partition::OnFailed on_failed) { on_log_failed_ = std::move(on_failed); }
+  const Partition::OnFailed& on_log_failed() const { return on_log_failed_; }
+
+ private:
+  ShardHome home_;
+  BrokerIdentity identity_;
+  ControlPlane* control_ = nullptr;
+  std::vector<BrokerShard*> peers_;
+  std::shared_ptr<const ClusterView> view_;
+  std::unordered_map<PartitionKey, std::shared_ptr<Partition>> partitions_;
+  record::Decompressor decompressor_;
+  std::vector<std::shared_ptr<io::Directory>> directories_;
+  Partition::OnFailed on_log_failed_;
+};
+
+namespace detail {
+
+template <class Item, class Params>
+using WorkHere = base::Task<std::vector<Item>> (*)(BrokerShard& at, std::vector<Item> items, Params params);
+
+}  // namespace detail
+
+// Does `work` for each item on the shard that owns item.key, all shards at once, and puts the items back in their
+// places. Items of partitions that are not hosted here keep what they are. The work goes on where the task is
+// destroyed.
+template <class Item, class Params>
+base::Task<void> on_owners(BrokerShard& home, std::vector<Item>& items, Params params,
+                           detail::WorkHere<Item, Params> work) {
+  std::vector<std::vector<size_t>> places(home.shard_count());
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (const auto owner = home.owner_of(items[i].key)) places[owner->value()].push_back(i);
+  }
+  std::vector<std::pair<size_t, base::Task<std::vector<Item>>>> remote;
+  const size_t here = home.shard().id().value();
+  for (size_t shard = 0; shard < places.size(); ++shard) {
+    if (shard == here || places[shard].empty()) continue;
+    std::vector<Item> part;
+    for (size_t i : places[shard]) part.push_back(std::move(items[i]));
+    BrokerShard& peer = home.peer(base::ShardId{static_cast<uint32_t>(shard)});
+    remote.emplace_back(shard,
+                        run_on(home.shard(), peer.home(), [&peer, work, params, part = std::move(part)]() mutable {
+                          return work(peer, std::move(part), params);
+                        }));
+  }
+  const auto put_back = [&items, &places](size_t shard, std::vector<Item> part) {
+    for (size_t i = 0; i < part.size(); ++i) items[places[shard][i]] = std::move(part[i]);
+  };
+  if (!places[here].empty()) {
+    std::vector<Item> part;
+    for (size_t i : places[here]) part.push_back(std::move(items[i]));
+    auto done = co_await work(home, std::move(part), params);
+    put_back(here, std::move(done));
+  }
+  for (auto& [shard, task] : remote) {
+    auto done = co_await std::move(task);
+    put_back(shard, std::move(done));
+  }
+}
+
+}  // namespace stele::broker

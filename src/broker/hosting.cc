@@ -1,0 +1,111 @@
+#include "broker/hosting.h"
+
+namespace stele::broker {
+
+namespace {
+
+constexpr base::Duration kFileIdle = std::chrono::seconds{60};
+
+Standing standing_of(const Partition& partition) {
+  const log::PartitionLog& log = *partition.log();
+  return {.key = partition.key(),
+          .name = partition.topic_partition(),
+          .log_dir = partition.log_dir(),
+          .recovery_point = log.recovery_point(),
+          .log_start = log.log_start_to_checkpoint(),
+          .high_watermark = partition.high_watermark(),
+          .size_bytes = log.size_bytes(),
+          .failed = log.failure().has_value()};
+}
+
+}  // namespace
+
+base::Task<base::Result<void>> host_here(BrokerShard& at, HostOrder order) {
+  if (at.find(order.key) != nullptr) co_return base::Result<void>{};
+  auto partition = std::make_shared<Partition>(order.key, order.name, order.state, order.rules.partition);
+  partition->set_log_dir(order.log_dir);
+  partition->set_on_failed(at.on_log_failed());
+  log::OpenArgs args;
+  args.shard = &at.shard();
+  args.log_dir = at.directory(order.log_dir);
+  args.name = partition->name();
+  args.topic_id = order.key.topic;
+  args.options = order.rules.log;
+  args.recovery_point = order.recovery_point;
+  args.log_start_offset = order.log_start;
+  args.clean = order.clean;
+  args.observer = partition.get();
+  auto log = co_await log::PartitionLog::open(std::move(args));
+  if (!log.ok()) co_return std::move(log).error();
+  partition->attach(*std::move(log));
+  at.add(std::move(partition));
+  co_return base::Result<void>{};
+}
+
+base::Task<bool> update_here(BrokerShard& at, std::vector<UpdateOrder> orders) {
+  for (UpdateOrder& order : orders) {
+    const auto partition = at.find(order.key);
+    if (partition == nullptr) continue;
+    partition->set_state(order.state);
+    partition->set_rules(std::move(order.rules.partition));
+    partition->log()->set_options(order.rules.log);
+  }
+  co_return true;
+}
+
+base::Task<base::Result<Removed>> remove_here(BrokerShard& at, PartitionKey key, base::Uuid unique) {
+  const auto partition = at.take(key);
+  if (partition == nullptr) co_return Removed{};
+  partition->retire();
+  auto renamed = co_await partition->log()->mark_deleted(unique);
+  if (!renamed.ok()) co_return std::move(renamed).error();
+  co_return Removed{partition->log_dir(), *std::move(renamed)};
+}
+
+base::Task<std::vector<Standing>> standings_here(BrokerShard& at) {
+  std::vector<Standing> all;
+  for (const auto& partition : at.partitions()) all.push_back(standing_of(*partition));
+  co_return all;
+}
+
+base::Task<bool> tend_here(BrokerShard& at, bool retention) {
+  for (const auto& partition : at.partitions()) {
+    log::PartitionLog& log = *partition->log();
+    if (log.failure()) continue;
+    const base::Timestamp now = at.shard().clock().wall();
+    base::Result<void> done;
+    if (retention) {
+      const auto deleted = co_await log.apply_retention(now, partition->high_watermark());
+      if (!deleted.ok()) done = deleted.error();
+    }
+    log.expire_producers(now);
+    if (done.ok()) done = co_await log.sweep(now);
+    if (done.ok()) done = co_await log.close_idle(at.shard().clock().now(), kFileIdle);
+    if (!done.ok()) at.shard().log().warn("{}: {}", partition->name(), done.error().message);
+  }
+  co_return true;
+}
+
+base::Task<std::vector<Standing>> close_here(BrokerShard& at) {
+  std::vector<Standing> all;
+  for (const auto& partition : at.partitions()) {
+    partition->retire();
+    const auto closed = co_await partition->log()->close_clean();
+    Standing standing = standing_of(*partition);
+    if (!closed.ok()) {
+      standing.failed = true;
+      at.shard().log().error("{}: not closed cleanly: {}", partition->name(), closed.error().message);
+    }
+    all.push_back(std::move(standing));
+  }
+  co_return all;
+}
+
+base::Task<bool> take_dir_offline_here(BrokerShard& at, size_t log_dir) {
+  for (const auto& partition : at.partitions()) {
+    if (partition->log_dir() == log_dir) partition->set_offline();
+  }
+  co_return true;
+}
+
+}  // namespace stele::broker

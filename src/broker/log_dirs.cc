@@ -1,0 +1,153 @@
+#include "broker/log_dirs.h"
+
+namespace stele::broker {
+
+base::Task<base::Result<void>> LogDirs::open(std::vector<std::string> paths) {
+  for (const std::string& path : paths) {
+    auto dir = co_await log::LogDir::open(shard_, path);
+    if (!dir.ok()) co_return std::move(dir).error();
+    dirs_.push_back({.dir = *std::move(dir)});
+  }
+  co_return base::Result<void>{};
+}
+
+base::DirectoryId LogDirs::id(size_t index) const {
+  const auto& meta = dirs_.at(index).dir->meta();
+  STELE_CHECK(meta && meta->directory_id, "a log dir without an id is in use");
+  return *meta->directory_id;
+}
+
+std::optional<size_t> LogDirs::index_of(base::DirectoryId id) const {
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (this->id(i) == id) return i;
+  }
+  return std::nullopt;
+}
+
+size_t LogDirs::online_count() const {
+  size_t count = 0;
+  for (const Dir& dir : dirs_) count += dir.offline ? 0 : 1;
+  return count;
+}
+
+void LogDirs::take_offline(size_t index, std::string reason) {
+  Dir& dir = dirs_.at(index);
+  if (dir.offline) return;
+  dir.offline = true;
+  dir.failure = std::move(reason);
+  shard_.log().error(
+      "log dir {} is offline: {}. Its partitions answer KAFKA_STORAGE_ERROR until the cause is mended and the "
+      "broker is started again",
+      dir.dir->path(), dir.failure);
+}
+
+base::BrokerEpoch LogDirs::clean_epoch() const {
+  base::BrokerEpoch epoch{-1};
+  for (const Dir& dir : dirs_) {
+    const auto& clean = dir.dir->clean_shutdown();
+    if (!clean) return base::BrokerEpoch{-1};
+    epoch = std::max(epoch, *clean);
+  }
+  return epoch;
+}
+
+base::Task<base::Result<void>> LogDirs::look_around() {
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    for (const log::FoundPartition& partition : dirs_[i].dir->partitions()) {
+      if (partition.kind != log::DirectoryKind::kCurrent) continue;
+      const auto id = co_await dirs_[i].dir->topic_id_of(partition.directory);
+      if (!id.ok() || !*id) {
+        shard_.log().warn("{}/{}: no topic id can be read there: {}", dirs_[i].dir->path(), partition.directory,
+                          id.ok() ? "partition.metadata is not there" : id.error().message);
+        unreadable_.push_back({i, partition});
+        continue;
+      }
+      const PartitionKey key{**id, partition.partition.partition};
+      const auto [at, added] = found_.emplace(key, Found{i, partition});
+      if (!added) {
+        co_return base::Error{
+            base::ErrorCode::kInvalidConfig,
+            fmt::format("{} is in two log dirs, {} and {}: move one of them away", partition.directory,
+                        dirs_[at->second.log_dir].dir->path(), dirs_[i].dir->path())};
+      }
+    }
+  }
+  co_return base::Result<void>{};
+}
+
+const LogDirs::Found* LogDirs::find(const PartitionKey& key) const {
+  const auto at = found_.find(key);
+  return at == found_.end() ? nullptr : &at->second;
+}
+
+base::Task<void> LogDirs::settle(const std::function<bool(const PartitionKey&)>& known) {
+  std::vector<Found> strays = std::move(unreadable_);
+  unreadable_.clear();
+  for (const auto& [key, found] : found_) {
+    if (!known(key)) strays.push_back(found);
+  }
+  for (Found& stray : strays) {
+    auto renamed = co_await dirs_[stray.log_dir].dir->set_aside_as_stray(stray.partition,
+                                                                         base::Uuid::make_random(shard_.random()));
+    if (renamed.ok()) {
+      shard_.log().warn("{}/{} belongs to no topic of the cluster: renamed to {}", dirs_[stray.log_dir].dir->path(),
+                        stray.partition.directory, *renamed);
+    } else {
+      take_offline(stray.log_dir, renamed.error().message);
+    }
+  }
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    for (const log::FoundPartition& partition : dirs_[i].dir->partitions()) {
+      if (partition.kind == log::DirectoryKind::kDeleted) co_await remove_deleted(i, partition.directory);
+    }
+  }
+}
+
+void LogDirs::fill(HostOrder& order, size_t log_dir) const {
+  const log::LogDir& dir = *dirs_.at(log_dir).dir;
+  order.log_dir = log_dir;
+  order.clean = dir.clean_shutdown().has_value();
+  if (!found_.contains(order.key)) return;
+  order.recovery_point = dir.recovery_point(order.name);
+  order.log_start = dir.log_start(order.name);
+}
+
+base::Task<void> LogDirs::checkpoint(const std::vector<Standing>& standings, bool all) {
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (dirs_[i].offline) continue;
+    log::OffsetMap recovery_points;
+    log::OffsetMap log_starts;
+    log::OffsetMap high_watermarks;
+    for (const Standing& standing : standings) {
+      if (standing.log_dir != i) continue;
+      recovery_points.emplace(standing.name, standing.recovery_point);
+      if (standing.log_start) log_starts.emplace(standing.name, *standing.log_start);
+      high_watermarks.emplace(standing.name, standing.high_watermark);
+    }
+    log::LogDir& dir = *dirs_[i].dir;
+    auto written = co_await dir.write_high_watermarks(std::move(high_watermarks));
+    if (written.ok() && all) written = co_await dir.write_recovery_points(std::move(recovery_points));
+    if (written.ok() && all) written = co_await dir.write_log_starts(std::move(log_starts));
+    if (!written.ok()) take_offline(i, written.error().message);
+  }
+}
+
+base::Task<void> LogDirs::mark_clean(const std::vector<Standing>& standings, base::BrokerEpoch epoch) {
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    bool clean = !dirs_[i].offline;
+    for (const Standing& standing : standings) clean = clean && !(standing.log_dir == i && standing.failed);
+    if (!clean) continue;
+    const auto marked = co_await dirs_[i].dir->mark_clean(epoch);
+    if (!marked.ok())
+      shard_.log().error("{}: no mark of a clean stop: {}", dirs_[i].dir->path(), marked.error().message);
+  }
+}
+
+base::Task<void> LogDirs::remove_deleted(size_t log_dir, std::string directory) {
+  const auto removed = co_await dirs_[log_dir].dir->remove_deleted(directory);
+  if (!removed.ok()) {
+    shard_.log().warn("{}/{}: cannot be removed: {}", dirs_[log_dir].dir->path(), directory, removed.error().message);
+  }
+}
+
+}  // namespace stele::broker
