@@ -1,4 +1,7 @@
+#include <limits>
+
 #include "coordinator/group/group_fixture.h"
+#include "coordinator/group/partition_of_group.h"
 
 namespace stele::coordinator {
 namespace {
@@ -181,6 +184,17 @@ TEST_F(GroupOffsets, describe_and_list_show_the_group) {
   EXPECT_EQ(reply<ListGroupsReply>(send(ListGroups{{"sTable"}, {"Classic"}})).groups.size(), 1u);
   EXPECT_TRUE(reply<ListGroupsReply>(send(ListGroups{{"empty"}, {}})).groups.empty());
   EXPECT_TRUE(reply<ListGroupsReply>(send(ListGroups{{}, {"consumer"}})).groups.empty());
+}
+
+TEST(PartitionOfGroup, is_javas_hash) {
+  EXPECT_EQ(java_hash(""), 0);
+  EXPECT_EQ(java_hash("console-consumer-12345"), 158455506);
+  EXPECT_EQ(java_hash("gr\xc3\xbc\xc3\x9f"
+                      "e \xf0\x9f\x98\x80"),
+            347379084);
+  EXPECT_EQ(java_hash("polygenelubricants"), std::numeric_limits<int32_t>::min());
+  EXPECT_EQ(partition_of_group("polygenelubricants", 50), 0);
+  EXPECT_EQ(partition_of_group("console-consumer-12345", 50), 6);
 }
 
 }  // namespace
