@@ -61,9 +61,10 @@ void read_array(Reader& in, bool flexible, int16_t version, size_t min_bytes, bo
   }
 }
 
+// A nullable structure begins with 1 or -1; as the value of a tagged field with 1 or 0, as a varint.
 template <class T>
-void read_struct(Reader& in, int16_t version, bool null_allowed, std::optional<T>& out) {
-  if (in.get<int8_t>() < 0) {
+void read_struct(Reader& in, int16_t version, bool null_allowed, std::optional<T>& out, bool in_tag = false) {
+  if (in_tag ? static_cast<int32_t>(in.get_uvarint()) <= 0 : in.get<int8_t>() < 0) {
     if (!null_allowed) in.fail("has a null structure where none is allowed");
     out.reset();
   } else if constexpr (std::uses_allocator_v<T, Allocator>) {
@@ -102,9 +103,14 @@ void write_array(Out& out, bool flexible, int16_t version, bool null_allowed, co
 }
 
 template <class Out, class T>
-void write_struct(Out& out, int16_t version, bool null_allowed, const char* field, const std::optional<T>& value) {
+void write_struct(Out& out, int16_t version, bool null_allowed, const char* field, const std::optional<T>& value,
+                  bool in_tag = false) {
   if (!value && !null_allowed) out.refuse(field);
-  out.put(static_cast<int8_t>(value ? 1 : -1));
+  if (in_tag) {
+    out.put_uvarint(value ? 1 : 0);
+  } else {
+    out.put(static_cast<int8_t>(value ? 1 : -1));
+  }
   if (value) write(out, version, *value);
 }
 

@@ -1,4 +1,5 @@
 """Makes the C++ of the wire layer: main.py <schemas> <output dir>, or main.py <schemas> --list for the files it makes.
+With --tests it makes what the tests of the wire layer need instead.
 
 A file is written only if it changes, so that a change of one schema compiles one message.
 """
@@ -9,10 +10,17 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 
+from catalog import print_catalog, print_entry  # noqa: E402
 from header import print_header  # noqa: E402
 from schema import load_all  # noqa: E402
 from source import print_source  # noqa: E402
 from tables import print_api_keys, print_record_types, print_api_table  # noqa: E402
+
+
+def test_outputs(messages):
+    files = {f"{m.file}_entry.cc": lambda m=m: print_entry(m) for m in messages}
+    files["catalog.cc"] = lambda: print_catalog(messages)
+    return files
 
 
 def outputs(messages):
@@ -34,7 +42,7 @@ def write_if_changed(path, text):
 def main():
     schemas, target = sys.argv[1:3]
     messages = load_all(schemas)
-    files = outputs(messages)
+    files = test_outputs(messages) if "--tests" in sys.argv else outputs(messages)
     if target == "--list":
         print(";".join(files))
         return

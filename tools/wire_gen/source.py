@@ -37,7 +37,8 @@ def read_statement(message, f, within):
         extra = f", {null}" if null else ""
         return f"generated::read_array(in, {flexible}, version, {element_bytes(message, f)}{extra}, {target});"
     if f.struct is not None:
-        return f"generated::read_struct(in, version, {null}, {target});" if null else f"read(in, version, {target});"
+        in_tag = ", true" if f.tag is not None else ""
+        return f"generated::read_struct(in, version, {null}, {target}{in_tag});" if null else f"read(in, version, {target});"
     if f.type in ("string", "bytes", "records"):
         kind = "string" if f.type == "string" else "bytes"
         return (f"{target} = in.get_nullable_{kind}({flexible}, {null});" if null
@@ -57,7 +58,8 @@ def write_statement(message, f, within, out="out"):
         extra = f", {null}" if null else ""
         return f"generated::write_array({out}, {flexible}, version{extra}, {value});"
     if f.struct is not None:
-        return f"generated::write_struct({out}, version, {null}, {value});" if null else f"write({out}, version, {value});"
+        in_tag = ", true" if f.tag is not None else ""
+        return f"generated::write_struct({out}, version, {null}, {value}{in_tag});" if null else f"write({out}, version, {value});"
     if f.type in ("string", "bytes", "records"):
         if null:
             return f"{out}.put_{f.type}({value}, {flexible}, {null});"

@@ -120,13 +120,18 @@ final class Messages {
         for (BoundField bound : schemas[version].fields()) {
             if (bound.def instanceof TaggedFieldsSection) {
                 for (var tagged : ((TaggedFields) bound.def.type).fields().entrySet()) {
-                    fields.put(tagged.getValue().name, new WireField(tagged.getValue().name, tagged.getValue().type, tagged.getKey()));
+                    fields.put(ourName(tagged.getValue().name), new WireField(tagged.getValue().name, tagged.getValue().type, tagged.getKey()));
                 }
             } else {
-                fields.put(bound.def.name, new WireField(bound.def.name, bound.def.type, -1));
+                fields.put(ourName(bound.def.name), new WireField(bound.def.name, bound.def.type, -1));
             }
         }
         return fields;
+    }
+
+    /** Kafka's schemas have kraft_version beside k_raft_version_feature; both are the latter form of the members' names here. */
+    private static String ourName(String name) {
+        return name.replace("kraft", "k_raft");
     }
 
     static boolean flexible(Class<?> type, int version) {

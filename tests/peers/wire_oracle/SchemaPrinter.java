@@ -1,5 +1,6 @@
 import java.io.IOException;
 import java.lang.reflect.Field;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,6 +16,7 @@ import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.apache.kafka.common.message.ApiMessageType;
 import org.apache.kafka.common.metadata.MetadataRecordType;
 import org.apache.kafka.common.protocol.ApiMessage;
+import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.MessageSizeAccumulator;
 import org.apache.kafka.common.protocol.ObjectSerializationCache;
@@ -48,6 +50,11 @@ public final class SchemaPrinter {
     private void struct(Class<?> type, String indent) {
         printed.add(type);
         Object fresh = Messages.make(type);
+        for (int v = low; v <= high; ++v) {
+            Set<String> unknown = new HashSet<>(Messages.wireFields(type, v).keySet());
+            unknown.removeAll(Messages.members(type).keySet());
+            if (!unknown.isEmpty()) throw new IllegalStateException(type + " has no member for " + unknown);
+        }
         for (Map.Entry<String, Field> member : Messages.members(type).entrySet()) field(type, fresh, member.getKey(), member.getValue(), indent);
     }
 
@@ -59,6 +66,7 @@ public final class SchemaPrinter {
         }
         Class<?> element = Messages.elementClass(field);
         Class<?> struct = Messages.isStruct(field.getType()) ? field.getType() : Messages.isStruct(element) ? element : null;
+        // Such as what only version 0 of ShareFetch had, which is gone.
         if (at.isEmpty()) return;
         out.append(indent).append(name).append(' ').append(typeName(field, element, at.values().iterator().next()));
         out.append(' ').append(range(at::containsKey));
@@ -123,7 +131,9 @@ public final class SchemaPrinter {
             }
             Messages.set(field, message, Messages.other(field, Messages.get(field, message)));
             try {
-                message.addSize(new MessageSizeAccumulator(), new ObjectSerializationCache(), (short) v);
+                ObjectSerializationCache cache = new ObjectSerializationCache();
+                message.addSize(new MessageSizeAccumulator(), cache, (short) v);
+                message.write(new ByteBufferAccessor(ByteBuffer.allocate(10_000)), cache, (short) v);
                 return true;
             } catch (UnsupportedVersionException e) {
                 if (!e.getMessage().contains(field.getName())) throw new IllegalStateException(owner + "." + name + ": " + e.getMessage());
