@@ -24,7 +24,8 @@ class Executor {
   virtual void post(Waiter& waiter) = 0;
 };
 
-// Wakes one waiting coroutine. Set while nobody waits, the next wait() returns at once; several sets count as one.
+// Wakes one waiting coroutine. Set while nobody waits, the next wait() returns at once; several sets count as one. It
+// outlives the wait: a woken coroutine touches it once more when it is resumed.
 class Signal {
  public:
   explicit Signal(Executor& executor) : executor_(&executor) {}
@@ -87,7 +88,7 @@ class TaskScope {
   bool empty() const { return running_.empty(); }
   // Destroys all running tasks.
   void cancel();
-  // Returns once no task runs; tasks spawned meanwhile are waited for too.
+  // Returns once no task runs; tasks spawned meanwhile are waited for too. One coroutine joins at a time.
   Task<void> join();
 
  private:

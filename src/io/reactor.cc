@@ -1,5 +1,7 @@
 #include "io/reactor.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -15,7 +17,11 @@ using Descriptor = asio::posix::stream_descriptor;
 
 // Shared by the owner and by the waits that Asio still holds: a cancelled wait reports back after the owner has gone.
 struct Watch::State {
-  State(asio::io_context& context, int fd) : descriptor(context, fd) {}
+  State(asio::io_context& context, int fd) : descriptor(context) {
+    boost::system::error_code failed;
+    descriptor.assign(fd, failed);
+    if (failed) ::close(fd);
+  }
 
   // The memory of the one wait that may be under way in a direction.
   struct Slot {
@@ -123,12 +129,17 @@ Watch::~Watch() {
   if (--state_->references == 0) delete state_;
 }
 
-int Watch::fd() const { return state_->descriptor.native_handle(); }
+int Watch::fd() const { return state_->descriptor.is_open() ? state_->descriptor.native_handle() : -1; }
 
 void Watch::notify(Direction direction, base::Signal* signal) {
   State::Slot& slot = state_->slot(direction);
   slot.signal = signal;
-  if (signal != nullptr && !slot.armed) state_->arm(direction);
+  if (signal == nullptr || slot.armed) return;
+  if (state_->descriptor.is_open()) {
+    state_->arm(direction);
+  } else {
+    state_->report(direction);
+  }
 }
 
 void Watch::wake_all() {
@@ -139,7 +150,7 @@ void Watch::wake_all() {
 
 int Watch::release() {
   for (State::Slot& slot : state_->slots) slot.signal = nullptr;
-  return state_->descriptor.release();
+  return state_->descriptor.is_open() ? state_->descriptor.release() : -1;
 }
 
 // One thread at a time uses a context and nobody posts to it from outside, so Asio needs no locks.

@@ -42,7 +42,8 @@ class Reactor {
   Reactor& operator=(const Reactor&) = delete;
   ~Reactor();
 
-  // Takes the descriptor over, also when it fails.
+  // Takes the descriptor over. One that can't be watched is closed: fd() is -1 then, and every notify() reports at
+  // once, so that the next call on it tells the error.
   Watch watch(int fd);
   // Handles all that is ready, without waiting.
   void poll();

@@ -48,7 +48,9 @@ class Shard {
   virtual base::LogSink& log() = 0;
   virtual std::unique_ptr<Timer> make_timer() = 0;
 
-  // Listening and connecting resolve the host first. port 0 takes a free one.
+  // Listening and connecting resolve the host first: listen() inline, which may block (it belongs to the start of a
+  // broker), connect() off the loop. Port 0 takes a free one. Errors name the address; os_error tells a taken port
+  // (EADDRINUSE).
   virtual base::Result<std::unique_ptr<Listener>> listen(const Endpoint& endpoint) = 0;
   virtual base::Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint) = 0;
   virtual std::unique_ptr<Stream> adopt(std::unique_ptr<DetachedStream> stream) = 0;

@@ -33,9 +33,9 @@ class Stream {
 
   virtual TransferResult try_read(std::span<const iovec> into) = 0;
   virtual TransferResult try_write(std::span<const iovec> from) = 0;
-  // Sets the signal once the next try_read (try_write) would not answer kWouldBlock: on data, room, end or error. One
-  // signal for each direction; it stays registered until it was set once, and must outlive the stream or be replaced by
-  // null.
+  // Sets the signal once the next try_read (try_write) would not answer kWouldBlock: on data, room, end or error. It is
+  // a hint: what was there may have been used meanwhile. One signal for each direction; it stays registered until it
+  // was set once, and must outlive the stream or be replaced by null.
   virtual void notify_readable(base::Signal* signal) = 0;
   virtual void notify_writable(base::Signal* signal) = 0;
   // Both directions end; pending and later transfers answer kEnd or kError, and registered signals are set.
@@ -55,7 +55,8 @@ class DetachedStream {
 class Listener {
  public:
   virtual ~Listener() = default;
-  // The next connection, or null where none waits. The stream may be handed to any shard.
+  // The next connection, or null where none waits. The stream may be handed to any shard. An error (no descriptors
+  // left) leaves the connection waiting: try again after a while, not at once.
   virtual base::Result<std::unique_ptr<DetachedStream>> try_accept() = 0;
   virtual void notify_acceptable(base::Signal* signal) = 0;
   virtual uint16_t port() const = 0;  // the bound one, where 0 was asked for

@@ -303,6 +303,12 @@ Task<void> every_address(Shard& shard) {
 }
 TEST_P(ListenerTest, an_empty_host_listens_on_every_address) { run(every_address); }
 
+Task<void> by_name(Shard& shard) {
+  const std::unique_ptr<Listener> listener = must(shard.listen({"localhost", 0}));
+  const std::unique_ptr<Stream> client = must(co_await shard.connect({"127.0.0.1", listener->port()}));
+}
+TEST_P(ListenerTest, localhost_is_reached_at_its_ipv4_address) { run(by_name); }
+
 Task<void> refused(Shard& shard) {
   const uint16_t port = must(shard.listen({"127.0.0.1", 0}))->port();
   const auto client = co_await shard.connect({"127.0.0.1", port});

@@ -261,13 +261,14 @@ int pending_error(int fd) {
 
 }  // namespace
 
-// Every address is one IPv6 socket that takes IPv4 too, where the machine has IPv6.
+// Every address is one IPv6 socket that takes IPv4 too, where the machine has IPv6. A name with addresses of both
+// families is bound to an IPv4 one, as Java does: clients that are told "127.0.0.1" find a broker that listens on
+// "localhost".
 Result<std::unique_ptr<Listener>> listen_tcp(Reactor& reactor, const Endpoint& endpoint) {
   STELE_TRY_ASSIGN(std::vector<Address> addresses, resolve(endpoint, AI_PASSIVE));
-  if (endpoint.host.empty()) {
-    std::ranges::sort(
-        addresses, [](const Address& a, const Address& b) { return a.family() == AF_INET6 && b.family() != AF_INET6; });
-  }
+  const int preferred = endpoint.host.empty() ? AF_INET6 : AF_INET;
+  const auto first = std::ranges::find(addresses, preferred, &Address::family);
+  if (first != addresses.end()) std::iter_swap(addresses.begin(), first);
   int os_error = EADDRNOTAVAIL;
   for (const Address& address : addresses) {
     const int fd = open_listening(address);
@@ -299,7 +300,7 @@ Task<Result<std::unique_ptr<Stream>>> connect_tcp(Shard& shard, Reactor& reactor
     Watch socket = reactor.watch(fd);
     socket.notify(Direction::kWrite, &connected);
     co_await connected.wait();
-    os_error = pending_error(fd);
+    os_error = pending_error(socket.fd());
     if (os_error == 0) {
       co_return std::unique_ptr<Stream>{std::make_unique<TcpStream>(std::move(socket), peer_of(address))};
     }
