@@ -34,11 +34,14 @@ void lay_over(ConfigMap& below, const ConfigMap& above) {
   for (const auto& [name, value] : above) below[name] = value;
 }
 
-ConfigMap parseable(const ConfigMap& values) {
+// What of the stored values may take effect: they were checked when they were set, perhaps by another version.
+ConfigMap usable(const ConfigMap& values, bool this_broker) {
   ConfigMap kept;
   for (const auto& [name, value] : values) {
     const Option* option = find_broker_option(name);
-    if (option == nullptr || parse_value(*option, value).ok()) kept[name] = value;
+    const bool fixed = option != nullptr && (option->mode == UpdateMode::kReadOnly ||
+                                             (option->mode == UpdateMode::kPerBroker && !this_broker));
+    if (!fixed && (option == nullptr || parse_value(*option, value).ok())) kept[name] = value;
   }
   return kept;
 }
@@ -62,8 +65,8 @@ BrokerConfig BrokerConfig::without_file() {
 
 BrokerConfig BrokerConfig::with_dynamic(const ConfigMap& cluster_default, const ConfigMap& this_broker) const {
   BrokerConfig next = *this;
-  next.dynamic_cluster_ = parseable(cluster_default);
-  next.dynamic_broker_ = parseable(this_broker);
+  next.dynamic_cluster_ = usable(cluster_default, false);
+  next.dynamic_broker_ = usable(this_broker, true);
   next.effective_ = next.static_;
   lay_over(next.effective_, next.dynamic_cluster_);
   lay_over(next.effective_, next.dynamic_broker_);

@@ -53,7 +53,7 @@ class BrokerConfig {
   static BrokerConfig without_file();
 
   // The same file with other dynamic values: those of all brokers (the entity "") and those of this one. Values that do
-  // not parse are left out; they were checked when they were set.
+  // not parse or may not change are left out; they were checked when they were set.
   BrokerConfig with_dynamic(const ConfigMap& cluster_default, const ConfigMap& this_broker) const;
 
   // Effective values; the name must be in the table and of that type. A value that is not set is false, 0 or empty.

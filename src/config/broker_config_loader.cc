@@ -153,6 +153,9 @@ void BrokerConfigLoader::fill_in() {
   // Kafka demands these three; one process that is both is what most files would say.
   values.try_emplace("node.id", broker == values.end() ? "1" : broker->second);
   values.try_emplace("broker.id", values["node.id"]);
+  if (node == values.end() && broker != values.end() && trimmed(broker->second).starts_with('-')) {
+    error("broker.id", "must not be negative; leave it out or set node.id to 0 or more");
+  }
   values.try_emplace("process.roles", "broker,controller");
   values.try_emplace("controller.listener.names", "CONTROLLER");
   if (config_.from_file_) return;
@@ -171,7 +174,6 @@ void BrokerConfigLoader::check_roles() {
                                        "process.roles=broker,controller or leave it out",
                                        needed));
   }
-  if (config_.number("node.id") < 0) error("node.id", "must not be negative");
 }
 
 void BrokerConfigLoader::check_voters() {

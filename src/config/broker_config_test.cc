@@ -3,6 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
+#include "config/describe.h"
+#include "config/topic_config.h"
+
 namespace stele::config {
 namespace {
 
@@ -199,6 +205,59 @@ TEST(BrokerConfig, asking_for_more_replicas_than_brokers_names_the_option) {
 
 TEST(BrokerConfig, the_largest_request_must_fit_its_budget) {
   EXPECT_THAT(errors("stele.memory.groups.bytes=2000000"), ElementsAre(HasSubstr("socket.request.max.bytes")));
+}
+
+// Reads everything a broker can read; a value that was let through but cannot be used would meet a CHECK.
+void read_all(const BrokerConfig& config) {
+  for (const OptionGroup& group : broker_option_groups()) {
+    for (const Option& option : group.options) EXPECT_NO_FATAL_FAILURE(to_text(config.value(option.name)));
+  }
+  make_topic_config(config, {});
+  describe_broker(config);
+  describe_topic(config, {});
+  describe_group(config, {});
+  replication_shortfalls(config, 1);
+  config.metadata_log_dir();
+}
+
+TEST(BrokerConfig, whatever_value_an_option_has_it_is_refused_or_can_be_used) {
+  constexpr const char* kOdd[] = {"",
+                                  "-1",
+                                  "0",
+                                  "1",
+                                  "x",
+                                  ",",
+                                  "a,,b",
+                                  "true",
+                                  "9223372036854775807",
+                                  "-9223372036854775808",
+                                  "2147483647",
+                                  "1e400",
+                                  "PLAINTEXT://:1",
+                                  "\\u0000",
+                                  "1@",
+                                  "*"};
+  const BrokerConfig plain = BrokerConfig::without_file();
+  size_t started = 0;
+  for (const OptionGroup& group : broker_option_groups()) {
+    for (const Option& option : group.options) {
+      for (const char* odd : kOdd) {
+        const std::string file = std::string(option.name) + "=" + odd + "\nstele.allow.insecure=true\n";
+        const BrokerConfig::Loaded result = BrokerConfig::load(file);
+        const bool failed = std::ranges::any_of(result.findings, &Finding::is_error);
+        EXPECT_EQ(result.config.has_value(), !failed) << file;
+        const BrokerConfig changed = plain.with_dynamic({{std::string(option.name), odd}}, {});
+        changed.value(option.name);
+        if (!result.config) continue;
+        result.config->value(option.name);
+        make_topic_config(*result.config, {});
+        if (++started % 40 != 0) continue;
+        read_all(*result.config);
+        read_all(changed);
+      }
+    }
+  }
+  EXPECT_GT(started, 1000u);
 }
 
 TEST(DynamicValues, follow_the_tables_update_modes) {

@@ -53,7 +53,7 @@ def flags_of(build):
     words = shlex.split(command["command"])
     words = words[next(i for i, w in enumerate(words) if "clang++" in w or w.endswith("c++")):]
     kept = [w for w in words[1:] if w.startswith(("-W", "-std", "-D", "-f", "-pthread")) and not w.startswith("-Wl,")]
-    return [words[0], *kept, f"-I{house.ROOT}/src", f"-I{build}/gen"]
+    return [words[0], *kept, f'-DSTELE_SOURCE_DIR="{house.ROOT}"', f"-I{house.ROOT}/src", f"-I{build}/gen"]
 
 
 def compile_alone(compiler, path):
@@ -67,7 +67,7 @@ def main():
     stamps = Stamps(build, "headers")
     texts = {}
     todo = {}
-    headers = [h for h in house.files(".h", under=("src/",)) if not h.endswith("_test.h") and not proven_by_build(h)]
+    headers = [h for h in house.files(".h", under=("src/",)) if not proven_by_build(h)]
     for path in sys.argv[2:] or headers:
         key = Stamps.key(" ".join(compiler), *closure(path, build, texts))
         if not stamps.passed(key):
