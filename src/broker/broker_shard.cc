@@ -2,11 +2,29 @@
 
 #include <algorithm>
 
+#include "broker/coordinator_host.h"
+
 namespace stele::broker {
+
+BrokerShard::BrokerShard(io::Shard& shard, BrokerIdentity identity) : home_(shard), identity_(std::move(identity)) {}
+
+BrokerShard::~BrokerShard() = default;
+
+CoordinatorHost& BrokerShard::coordinators() {
+  if (!coordinators_) coordinators_ = std::make_unique<CoordinatorHost>(*this);
+  return *coordinators_;
+}
+
+base::ShardId BrokerShard::coordinator_shard(std::string_view group) const {
+  const auto key = group_partition(*view_, group);
+  return (key ? owner_of(*key) : std::nullopt).value_or(shard().id());
+}
 
 void BrokerShard::set_view(std::shared_ptr<const ClusterView> view) {
   STELE_CHECK(view_ == nullptr || view->epoch() > view_->epoch());
   view_ = std::move(view);
+  // The first view comes before any partition is served.
+  if (coordinators_ || view_->image().topic(kOffsetsTopic) != nullptr) coordinators().refresh();
 }
 
 std::shared_ptr<Partition> BrokerShard::find(const PartitionKey& key) const {

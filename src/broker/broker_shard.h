@@ -18,6 +18,7 @@
 namespace stele::broker {
 
 class ControlPlane;
+class CoordinatorHost;
 
 // Who this broker is. Does not change while it runs.
 struct BrokerIdentity {
@@ -31,7 +32,8 @@ inline constexpr base::ShardId kControlShard{0};
 // Used on its own shard only, save for home(), which other shards send to.
 class BrokerShard {
  public:
-  BrokerShard(io::Shard& shard, BrokerIdentity identity) : home_(shard), identity_(std::move(identity)) {}
+  BrokerShard(io::Shard& shard, BrokerIdentity identity);
+  ~BrokerShard();
 
   io::Shard& shard() const { return home_.shard; }
   ShardHome& home() { return home_; }
@@ -51,8 +53,9 @@ class BrokerShard {
   const std::shared_ptr<const ClusterView>& view() const { return view_; }
   void set_view(std::shared_ptr<const ClusterView> view);
 
-  // Where the coordinator of a group lives: the shard that owns its partition of __consumer_offsets, or this one while
-  // there is no such topic.
+  // The group coordinators of this shard; made when first asked for.
+  CoordinatorHost& coordinators();
+  // The shard that owns the group's partition of __consumer_offsets, or this one while there is no such topic.
   base::ShardId coordinator_shard(std::string_view group) const;
   // The shard that owns a partition; nothing where this broker does not host it.
   std::optional<base::ShardId> owner_of(const PartitionKey& key) const { return view_->owner_of(key); }
@@ -82,6 +85,7 @@ class BrokerShard {
   std::shared_ptr<const ClusterView> view_;
   std::unordered_map<PartitionKey, std::shared_ptr<Partition>> partitions_;
   record::Decompressor decompressor_;
+  std::unique_ptr<CoordinatorHost> coordinators_;
   std::vector<std::shared_ptr<io::Directory>> directories_;
   Partition::OnFailed on_log_failed_;
 };

@@ -1,0 +1,42 @@
+// The handlers of consumer groups, classic protocol; and what they share.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/task.h"
+#include "broker/coordinator_host.h"
+#include "coordinator/group/commands.h"
+#include "server/call.h"
+
+namespace stele::server::handlers {
+
+base::Task<Outcome> find_coordinator(Call& call);
+base::Task<Outcome> join_group(Call& call);
+base::Task<Outcome> sync_group(Call& call);
+base::Task<Outcome> heartbeat(Call& call);
+base::Task<Outcome> leave_group(Call& call);
+base::Task<Outcome> offset_commit(Call& call);
+base::Task<Outcome> offset_fetch(Call& call);
+base::Task<Outcome> describe_groups(Call& call);
+base::Task<Outcome> list_groups(Call& call);
+
+// Asks the group's coordinator and gives its reply of the kind that belongs to the command.
+template <class ReplyBody, class Command>
+base::Task<ReplyBody> ask(Call& call, Command command) {
+  std::string group_id = command.group_id;
+  coordinator::GroupCommand carried{0, std::move(command)};
+  auto reply = co_await broker::ask_coordinator(call.broker(), std::move(group_id), std::move(carried));
+  co_return std::get<ReplyBody>(std::move(reply));
+}
+
+inline std::optional<std::string> own(const std::optional<std::string_view>& text) {
+  return text ? std::optional<std::string>(*text) : std::nullopt;
+}
+inline base::ByteVector own(base::Bytes bytes) { return {bytes.begin(), bytes.end()}; }
+inline std::optional<std::string_view> view(const std::optional<std::string>& text) {
+  return text ? std::optional<std::string_view>(*text) : std::nullopt;
+}
+
+}  // namespace stele::server::handlers
