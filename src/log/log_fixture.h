@@ -13,6 +13,7 @@
 #include "io/sim/sim_world.h"
 #include "log/partition_log.h"
 #include "record/builder.h"
+#include "record/control.h"
 
 namespace stele::log {
 
@@ -66,22 +67,9 @@ inline base::ByteVector make_batch(const BatchSpec& spec) {
   return std::move(builder).build();
 }
 
-inline base::ByteVector make_marker(int64_t producer_id, int16_t epoch, bool abort, int32_t coordinator_epoch = 0) {
-  record::BatchBuilder builder({.producer_id = base::ProducerId{producer_id},
-                                .producer_epoch = base::ProducerEpoch{epoch},
-                                .is_transactional = true,
-                                .is_control = true});
-  base::ByteVector key;
-  base::append_be(key, int16_t{0});
-  base::append_be(key, static_cast<int16_t>(abort ? 0 : 1));
-  base::ByteVector value;
-  base::append_be(value, int16_t{0});
-  base::append_be(value, coordinator_epoch);
-  builder.add({.timestamp = base::Timestamp{1'700'000'000'000},
-               .key = base::Bytes{key},
-               .value = base::Bytes{value},
-               .headers = {}});
-  return std::move(builder).build();
+inline base::ByteVector make_marker(int64_t producer_id, int16_t epoch, bool commit, int32_t coordinator_epoch = 0) {
+  return record::build_marker_batch({.timestamp = base::Timestamp{1'700'000'000'000}}, base::ProducerId{producer_id},
+                                    base::ProducerEpoch{epoch}, {commit, coordinator_epoch});
 }
 
 // One open log, and the bytes of the batches that it has not written yet.
@@ -120,6 +108,7 @@ class LogTest : public ::testing::Test {
 
   static base::Task<std::shared_ptr<io::Directory>> directory(io::Shard& shard) {
     auto opened = co_await shard.open_directory("/data", true);
+    must(co_await must(co_await shard.open_directory("/", false))->sync());  // who makes a log dir keeps it
     co_return std::shared_ptr<io::Directory>{std::move(opened).value()};
   }
 

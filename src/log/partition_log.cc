@@ -176,8 +176,7 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
 // Everything of `old` is written by now.
 base::Task<base::Result<void>> PartitionLog::finish_roll(SegmentPtr old, SegmentPtr next, base::ByteVector snapshot) {
   STELE_CO_TRY(co_await old->write_indexes());
-  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await next->log_file());
-  STELE_CO_TRY(co_await file->truncate(0));
+  STELE_CO_TRY(co_await next->create());
   STELE_CO_TRY_ASSIGN(
       const std::unique_ptr<io::File> snapshot_file,
       co_await place_.log_dir->open(place_.path(next->file_name(kSnapshotSuffix)), io::OpenMode::kCreate));
@@ -266,8 +265,10 @@ base::Task<base::Result<void>> PartitionLog::flush_to(base::Offset target) {
   const std::vector<SegmentPtr> segments{first == segments_.begin() ? first : std::prev(first), segments_.end()};
   base::Offset recovered = target;
   for (const SegmentPtr& segment : segments) {
-    if (segment->base() > target) break;
-    STELE_CO_TRY(co_await segment->sync_log());
+    if (segment->base() >= target) break;
+    auto synced = co_await segment->sync_log();
+    if (segment->deleted()) continue;
+    if (!synced.ok()) co_return std::move(synced).error();
     if (segment == segments.back() || recovered < target) continue;
     if (!segment->indexes_written()) {
       recovered = std::max(recovery_point_, segment->base());

@@ -79,6 +79,7 @@ struct TimestampOffset {
   base::Timestamp timestamp = base::kNoTimestamp;
   base::Offset offset = base::kNoOffset;
   base::LeaderEpoch leader_epoch = base::kNoLeaderEpoch;
+  friend bool operator==(const TimestampOffset&, const TimestampOffset&) = default;
 };
 
 class PartitionLog {

@@ -101,8 +101,7 @@ base::Task<base::Result<void>> PartitionLog::do_truncate_fully(base::Offset offs
   for (auto segment = old.rbegin(); segment != old.rend(); ++segment) {
     STELE_CO_TRY(co_await delete_segment(*segment));
   }
-  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await fresh->log_file());
-  STELE_CO_TRY(co_await file->truncate(0));
+  STELE_CO_TRY(co_await fresh->create());
   STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
   STELE_CO_TRY(co_await reload_producers(offset, base::kNoOffset));
   epochs_.clear();
@@ -120,7 +119,7 @@ base::Task<base::Result<void>> PartitionLog::write_epochs() {
 
 // Renames the files; sweep() removes them once no reader can need them.
 base::Task<base::Result<void>> PartitionLog::delete_segment(SegmentPtr segment) {
-  segment->close_files();
+  segment->mark_deleted();
   const base::Timestamp due{shard_.clock().wall().value() + options_.file_delete_delay_ms};
   for (const std::string_view suffix :
        {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix, kSnapshotSuffix}) {
@@ -162,6 +161,7 @@ base::Task<base::Result<void>> PartitionLog::delete_below_log_start() {
     segments_.erase(segments_.begin());
     STELE_CO_TRY(co_await delete_segment(segment));
   }
+  STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
   co_return base::Result<void>{};
 }
 
@@ -232,8 +232,10 @@ base::Task<base::Result<void>> PartitionLog::do_close() {
     STELE_CO_TRY(co_await segment->sync_indexes());
     segment->close_files();
   }
-  STELE_CO_TRY(co_await write_file(offset_file_name(assigned_end_, kSnapshotSuffix),
-                                   encode_producer_snapshot(producers_.snapshot())));
+  if (assigned_end_ > base::Offset{0}) {  // of a log that never held anything Kafka has none either
+    STELE_CO_TRY(co_await write_file(offset_file_name(assigned_end_, kSnapshotSuffix),
+                                     encode_producer_snapshot(producers_.snapshot())));
+  }
   STELE_CO_TRY(co_await write_epochs());
   STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
   synced_end_ = recovery_point_ = assigned_end_;

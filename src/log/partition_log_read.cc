@@ -6,6 +6,7 @@
 #include "log/batch_scanner.h"
 #include "log/partition_log.h"
 #include "record/decompressor.h"
+#include "record/legacy.h"
 #include "record/reader.h"
 
 namespace stele::log {
@@ -99,7 +100,7 @@ base::Task<base::Result<ReadResult>> PartitionLog::read(base::Offset from, size_
   while (segment && segment->base() < std::min(limit, written_end_)) {
     const uint64_t generation = generation_;
     auto found = co_await read_segment(segment, from, bytes_max, std::min(limit, written_end_), at_least_one);
-    if (generation != generation_) {
+    if (generation != generation_ || segment->deleted()) {
       STELE_CO_TRY(check_range(from));
       segment = segment_for(from);
       continue;
@@ -174,24 +175,23 @@ void PartitionLog::remember(Cursor cursor, base::Offset instead_of) {
 
 namespace {
 
-// The first record of a batch that `matches`.
-template <class Matches>
-base::Result<std::optional<TimestampOffset>> find_record(const record::BatchView& batch, Matches matches) {
-  if (batch.is_legacy()) {
-    if (matches(batch.max_timestamp(), batch.last_offset())) {
-      return std::optional{TimestampOffset{batch.max_timestamp(), batch.last_offset(), base::kNoLeaderEpoch}};
-    }
-    return std::optional<TimestampOffset>{};
-  }
-  record::Decompressor decompressor;
-  record::RecordReader reader(batch, decompressor);
+// The first record that `matches`, of a batch of any magic.
+template <class Reader, class Matches>
+base::Result<std::optional<TimestampOffset>> find_in(Reader&& reader, base::LeaderEpoch epoch, Matches matches) {
   for (;;) {
     STELE_TRY_ASSIGN(const auto record, reader.next());
     if (!record) return std::optional<TimestampOffset>{};
     if (matches(record->timestamp, record->offset)) {
-      return std::optional{TimestampOffset{record->timestamp, record->offset, batch.leader_epoch()}};
+      return std::optional{TimestampOffset{record->timestamp, record->offset, epoch}};
     }
   }
+}
+
+template <class Matches>
+base::Result<std::optional<TimestampOffset>> find_record(const record::BatchView& batch, Matches matches) {
+  record::Decompressor decompressor;
+  if (batch.is_legacy()) return find_in(record::LegacyReader{batch, decompressor}, batch.leader_epoch(), matches);
+  return find_in(record::RecordReader{batch, decompressor}, batch.leader_epoch(), matches);
 }
 
 }  // namespace
@@ -203,6 +203,7 @@ base::Task<base::Result<std::optional<TimestampOffset>>> PartitionLog::offset_fo
   const base::Offset start = log_start_;
   for (const SegmentPtr& segment : segments) {
     if (segment->base() >= limit) break;
+    if (segment->deleted()) continue;
     if (!segment->largest_timestamp_known()) STELE_CO_TRY(co_await segment->load_indexes());
     if (segment->largest_timestamp() < timestamp) continue;
     STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await segment->log_file());

@@ -14,23 +14,16 @@ namespace {
 
 using base::ErrorCode;
 
-constexpr int16_t kMarkerAbort = 0;
-constexpr int16_t kMarkerCommit = 1;
-constexpr size_t kMarkerKeySize = 4;    // version i16, type i16
-constexpr size_t kMarkerValueSize = 6;  // version i16, coordinator epoch i32
-
 bool in_sequence(int32_t last, int32_t next) {
   return int64_t{next} == int64_t{last} + 1 || (next == 0 && last == std::numeric_limits<int32_t>::max());
 }
 
-std::optional<TransactionMarker> read_marker(const record::BatchView& batch) {
+std::optional<record::TransactionMarker> read_marker(const record::BatchView& batch) {
   if (!batch.is_whole() || batch.is_legacy() || batch.is_compressed()) return std::nullopt;
   const auto record = record::read_record(batch.payload(), record::RecordContext::of(batch));
-  if (!record || !record->key || record->key->size() < kMarkerKeySize) return std::nullopt;
-  const auto type = base::load_be<int16_t>(record->key->data() + 2);
-  if (type != kMarkerAbort && type != kMarkerCommit) return std::nullopt;
-  if (!record->value || record->value->size() < kMarkerValueSize) return std::nullopt;
-  return TransactionMarker{type == kMarkerAbort, base::load_be<int32_t>(record->value->data() + 2)};
+  if (!record) return std::nullopt;
+  const auto marker = record::transaction_marker(*record);
+  return marker ? *marker : std::nullopt;
 }
 
 void add_batch(ProducerEntry& entry, const ProducerBatch& batch) {
@@ -134,7 +127,7 @@ std::optional<AbortedTransaction> ProducerState::end_transaction(const ProducerA
   const base::Offset first = *std::exchange(entry.transaction_first_offset, std::nullopt);
   open_.erase(first);
   unreplicated_[first] = {append.producer_id, marker};
-  if (!append.marker->abort) return std::nullopt;
+  if (append.marker->is_commit) return std::nullopt;
   const base::Offset last_stable = open_.empty() ? marker + 1 : open_.begin()->first;
   return AbortedTransaction{append.producer_id, first, marker, last_stable};
 }

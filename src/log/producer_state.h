@@ -14,6 +14,7 @@
 #include "log/producer_snapshot.h"
 #include "log/transaction_index.h"
 #include "record/batch.h"
+#include "record/control.h"
 
 namespace stele::log {
 
@@ -47,12 +48,6 @@ struct ProducerEntry {
   int32_t last_sequence() const { return batch_count == 0 ? record::kNoSequence : last()->last_sequence; }
 };
 
-// What a marker of a transaction says.
-struct TransactionMarker {
-  bool abort = false;
-  int32_t coordinator_epoch = -1;
-};
-
 // The part of a batch that producer state looks at.
 struct ProducerAppend {
   base::ProducerId producer_id = base::kNoProducerId;
@@ -63,7 +58,7 @@ struct ProducerAppend {
   base::Timestamp timestamp = base::kNoTimestamp;
   bool transactional = false;
   bool control = false;
-  std::optional<TransactionMarker> marker;  // of a control batch that ends a transaction
+  std::optional<record::TransactionMarker> marker;  // of a control batch that ends a transaction
 
   // Reads the marker out of a control batch; a control record that is none of COMMIT and ABORT gives none.
   static ProducerAppend of(const record::BatchView& batch);

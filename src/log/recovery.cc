@@ -39,6 +39,12 @@ base::Task<base::Result<std::unique_ptr<PartitionLog>>> Recovery::run() {
                                args_.name, l_.segments_[last]->file_name(kLogSuffix));
     }
   }
+  // The checkpoint may already begin at a log start whose deletions did not survive.
+  if (all_checked && !l_.epochs_.entries().empty() &&
+      l_.epochs_.entries().front().start > std::max(args_.log_start_offset, l_.segments_.front()->base())) {
+    l_.epochs_.clear();
+    epochs_missing_ = true;
+  }
   if (epochs_missing_) STELE_CO_TRY(co_await read_all_epochs(all_checked ? first : last + 1));
   if (all_checked) {
     STELE_CO_TRY(co_await recover_from(first));
@@ -179,7 +185,7 @@ base::Task<base::Result<void>> Recovery::load_segments() {
     const base::Offset base = std::max(args_.log_start_offset, base::Offset{0});
     auto segment = std::make_shared<Segment>(l_.place_, base, args_.options, 0, now);
     segment->reset_for_rebuild();
-    STELE_CO_TRY(co_await segment->log_file());
+    STELE_CO_TRY(co_await segment->create());
     segment->close_files();
     l_.segments_.push_back(std::move(segment));
   }
@@ -235,9 +241,12 @@ base::Task<base::Result<void>> Recovery::recover_from(size_t first) {
   size_t kept = first;
   for (; kept < l_.segments_.size() && !cut_; ++kept) {
     const SegmentPtr segment = l_.segments_[kept];
-    // The batches of a segment below the end of the one before it were cut off and written again elsewhere.
-    if (segment->base() < end_) break;
+    // Below the end of the segment before it: batches that were cut off and written again elsewhere. Above it: a loss
+    // of power took the end of that segment, not the name of this one. Only compaction leaves such a gap rightly.
+    const bool gap = kept > first && segment->base() > end_;
+    if (segment->base() < end_ || (gap && (!l_.options_.compact || l_.segments_[kept - 1]->size() == 0))) break;
     end_ = segment->base();
+    if (kept > first) STELE_CO_TRY(co_await write_snapshot(end_));
     STELE_CO_TRY_ASSIGN(cut_, co_await check_segment(segment));
     if (kept + 1 < l_.segments_.size()) segment->close_files();
   }
@@ -248,7 +257,12 @@ base::Task<base::Result<void>> Recovery::recover_from(size_t first) {
     l_.segments_.pop_back();
     STELE_CO_TRY(co_await l_.delete_segment(segment));
   }
+  if (end_ > from) STELE_CO_TRY(co_await write_snapshot(end_));
   co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Recovery::write_snapshot(base::Offset offset) {
+  return l_.write_file(offset_file_name(offset, kSnapshotSuffix), encode_producer_snapshot(l_.producers_.snapshot()));
 }
 
 // Takes in all good batches from the segment's start; true where it had to be cut behind them.

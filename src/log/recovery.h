@@ -30,6 +30,7 @@ class Recovery {
   base::Task<base::Result<void>> load_epochs();
   base::Task<base::Result<void>> read_all_epochs(size_t segments);
   base::Task<base::Result<void>> recover_from(size_t first);
+  base::Task<base::Result<void>> write_snapshot(base::Offset offset);
   base::Task<base::Result<bool>> check_segment(SegmentPtr segment);
   base::Task<base::Result<bool>> tail_is_good(SegmentPtr segment);
   base::Task<base::Result<void>> start_over_at_log_start();

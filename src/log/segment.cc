@@ -81,10 +81,17 @@ bool Segment::indexes_loaded() const {
 base::Task<base::Result<std::shared_ptr<io::File>>> Segment::log_file() {
   if (!log_) {
     STELE_CO_TRY_ASSIGN(std::unique_ptr<io::File> file,
-                        co_await place_.log_dir->open(place_.path(file_name(kLogSuffix)), OpenMode::kCreate));
+                        co_await place_.log_dir->open(place_.path(file_name(kLogSuffix)), OpenMode::kReadWrite));
     if (!log_) log_ = std::move(file);
   }
   co_return log_;
+}
+
+base::Task<base::Result<void>> Segment::create() {
+  STELE_CO_TRY_ASSIGN(std::unique_ptr<io::File> file,
+                      co_await place_.log_dir->open(place_.path(file_name(kLogSuffix)), OpenMode::kCreate));
+  log_ = std::move(file);
+  co_return co_await log_->truncate(0);
 }
 
 base::Task<base::Result<void>> Segment::load_indexes() {

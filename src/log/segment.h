@@ -86,8 +86,16 @@ class Segment {
   // The files hold all entries, and nothing else.
   bool indexes_written() const;
 
-  // The .log, opened when needed (made if it is not there) and kept open until close_files().
+  // The .log, opened when needed and kept open until close_files().
   base::Task<base::Result<std::shared_ptr<io::File>>> log_file();
+  // Makes the .log of a new segment, empty.
+  base::Task<base::Result<void>> create();
+  // Its files have been renamed; who still holds it finds no file any more.
+  bool deleted() const { return deleted_; }
+  void mark_deleted() {
+    deleted_ = true;
+    close_files();
+  }
   // All entries into memory. A missing or damaged index is made anew from the .log, with a line in the log sink.
   base::Task<base::Result<void>> load_indexes();
   // The transaction index alone.
@@ -133,6 +141,7 @@ class Segment {
   std::vector<AbortedTransaction> aborted_;
   size_t aborted_written_ = 0;
   bool aborted_loaded_ = false;
+  bool deleted_ = false;
   std::shared_ptr<io::File> log_;
 };
 
