@@ -2,9 +2,11 @@
 // process, so that the CPU time of this one is the server's. Prints requests per CPU-second for each way to serve.
 //   ports_bench [requests] [directory]
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -14,6 +16,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <string>
@@ -47,6 +50,7 @@ constexpr uint32_t kPipelined = 64;
 
 struct Way {
   const char* name;
+  bool bare;        // system calls in a plain loop, without the ports: what they are measured against
   bool hops;        // the file belongs to another shard
   bool drains;      // all complete frames a turn, one answer; else one frame a turn
   bool write_each;  // a file write for each request, else for each turn
@@ -210,6 +214,63 @@ Task<void> host(io::World& world, io::Shard& shard, Run& run, std::unique_ptr<Fi
   }
 }
 
+// The same work in one function: epoll, recv, pwrite, send. Level-triggered, blocking sockets.
+void serve_bare(Run& run) {
+  std::filesystem::create_directories(run.directory);
+  const int file = ::open((run.directory + "/echo").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  STELE_CHECK(file >= 0 && ::bind(listener, generic, length) == 0 && ::listen(listener, kConnections) == 0);
+  ::getsockname(listener, generic, &length);
+  const uint16_t port = ntohs(address.sin_port);
+  STELE_CHECK(::write(run.port_to_client, &port, sizeof port) == sizeof port);
+  struct Connection {
+    base::ByteVector buffer = base::ByteVector(kBuffer);
+    size_t have = 0;
+    int fd = -1;
+  };
+  std::array<Connection, kConnections> connections;
+  const int poller = ::epoll_create1(EPOLL_CLOEXEC);
+  for (uint32_t i = 0; i < kConnections; ++i) {
+    connections[i].fd = ::accept(listener, nullptr, nullptr);
+    if (i == 0) run.cpu = -cpu_seconds();
+    const int on = 1;
+    ::setsockopt(connections[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    epoll_event event{.events = EPOLLIN, .data = {.u32 = i}};
+    ::epoll_ctl(poller, EPOLL_CTL_ADD, connections[i].fd, &event);
+  }
+  off_t end = 0;
+  for (uint32_t open = kConnections; open > 0;) {
+    std::array<epoll_event, kConnections> events{};
+    const int ready = ::epoll_wait(poller, events.data(), events.size(), -1);
+    for (int i = 0; i < ready; ++i) {
+      Connection& at = connections[events[static_cast<size_t>(i)].data.u32];
+      const ssize_t got = ::recv(at.fd, at.buffer.data() + at.have, (run.way.drains ? kBuffer : kFrame) - at.have, 0);
+      if (got <= 0) {
+        ::close(at.fd);
+        --open;
+        continue;
+      }
+      at.have += static_cast<size_t>(got);
+      const size_t whole = at.have / kFrame * kFrame;
+      const size_t step = run.way.write_each ? kFrame : whole;
+      for (size_t from = 0; from < whole; from += step) {
+        STELE_CHECK(::pwrite(file, at.buffer.data() + from, step, end) == ssize_t(step));
+        end += ssize_t(step);
+      }
+      if (whole > 0) STELE_CHECK(::send(at.fd, at.buffer.data(), whole, MSG_NOSIGNAL) == ssize_t(whole));
+      std::memmove(at.buffer.data(), at.buffer.data() + whole, at.have - whole);
+      at.have -= whole;
+    }
+  }
+  run.cpu += cpu_seconds();
+  for (const int fd : {poller, listener, file}) ::close(fd);
+}
+
 // Keeps kPipelined requests under way on each connection, one connection after the other.
 [[noreturn]] void be_client(int port_from_server, uint64_t requests) {
   uint16_t port = 0;
@@ -246,7 +307,9 @@ void measure(Way way, uint64_t requests, const std::string& directory) {
   if (client == 0) be_client(ends[0], requests);
   Run run{.way = way, .directory = directory, .port_to_client = ends[1]};
   const auto start = std::chrono::steady_clock::now();
-  {
+  if (way.bare) {
+    serve_bare(run);
+  } else {
     std::unique_ptr<FileOwner> owner;
     std::atomic<bool> ready = false;
     io::World world{{.shards = 2, .offload_threads = 1}};
@@ -273,12 +336,15 @@ int main(int argc, char** argv) {
   const std::string directory = argc > 2 ? argv[2] : "ports_bench_data";
   fmt::print("{:<46} {:>9} {:>8} {:>8} {:>9}\n", "", "req/cpu-s", "us each", "allocs", "req/s");
   for (const stele::Way way : {
-           stele::Way{"own shard, drained, a file write a turn", false, true, false},
-           stele::Way{"own shard, drained, a file write a request", false, true, true},
-           stele::Way{"own shard, one frame a turn", false, false, false},
-           stele::Way{"other shard, drained, a file write a turn", true, true, false},
-           stele::Way{"other shard, drained, a file write a request", true, true, true},
-           stele::Way{"other shard, one frame a turn", true, false, false},
+           stele::Way{"bare system calls, drained, a write a turn", true, false, true, false},
+           stele::Way{"bare system calls, drained, a write a request", true, false, true, true},
+           stele::Way{"bare system calls, one frame a turn", true, false, false, false},
+           stele::Way{"own shard, drained, a write a turn", false, false, true, false},
+           stele::Way{"own shard, drained, a write a request", false, false, true, true},
+           stele::Way{"own shard, one frame a turn", false, false, false, false},
+           stele::Way{"other shard, drained, a write a turn", false, true, true, false},
+           stele::Way{"other shard, drained, a write a request", false, true, true, true},
+           stele::Way{"other shard, one frame a turn", false, true, false, false},
        }) {
     stele::measure(way, requests, directory);
   }
