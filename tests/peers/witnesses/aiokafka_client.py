@@ -111,6 +111,15 @@ async def groups():
     await second.stop()
 
 
+async def until(ask, want):
+    """What was changed shows up a moment after the answer: asks again until it does."""
+    async def asked():
+        while await ask() != want:
+            pass
+
+    await asyncio.wait_for(asked(), 20)
+
+
 async def administration(admin):
     step("admin: create, list, describe, alter, grow, delete")
     topic = run.topic("admin")
@@ -129,10 +138,10 @@ async def administration(admin):
     check(await config("retention.ms") == "3600000", "describe_configs")
     # AlterConfigs replaces all overrides of the topic, so that retention.ms falls back to its default.
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"segment.bytes": "2097152"})])
-    check(await config("segment.bytes") == "2097152", "alter_configs sets")
+    await until(lambda: config("segment.bytes"), "2097152")
     check(await config("retention.ms") == "604800000", "alter_configs replaces")
     await admin.create_partitions({topic: NewPartitions(5)})
-    check(await partitions() == 5, "create_partitions")
+    await until(partitions, 5)
     check((await admin.describe_cluster())["brokers"], "describe_cluster")
     check(await create(admin, topic) == 36, "creating a topic twice: TOPIC_ALREADY_EXISTS")
     await write(topic, [r | {"partition": 0} for r in run.records[:10]])
@@ -140,11 +149,10 @@ async def administration(admin):
     check(low == {TopicPartition(topic, 0): 4}, f"delete_records: {low}")
     await admin.delete_topics([topic])
 
-    async def gone():
-        while topic in await admin.list_topics():
-            pass
+    async def listed():
+        return topic in await admin.list_topics()
 
-    await asyncio.wait_for(gone(), 20)
+    await until(listed, False)
 
 
 async def main():

@@ -103,8 +103,12 @@ def administration():
     step("admin: create, list, describe, alter, grow, delete")
     topic = run.topic("admin")
     create(topic, 2, {"retention.ms": "3600000"})
-    listed = admin.list_topics(timeout=20).topics
-    check(topic in listed and len(listed[topic].partitions) == 2, "list_topics shows the new topic")
+
+    def partitions():
+        topics = admin.list_topics(timeout=20).topics
+        return len(topics[topic].partitions) if topic in topics else 0
+
+    until("list_topics shows the new topic", lambda: partitions() == 2)
     resource = ConfigResource(ResourceType.TOPIC, topic)
 
     def config(name):
@@ -115,10 +119,10 @@ def administration():
         ConfigEntry("segment.bytes", "2097152", incremental_operation=AlterConfigOpType.SET),
         ConfigEntry("retention.ms", None, incremental_operation=AlterConfigOpType.DELETE)])
     list(admin.incremental_alter_configs([change]).values())[0].result(20)
-    check(config("segment.bytes") == "2097152", "incremental_alter_configs sets")
+    until("incremental_alter_configs sets", lambda: config("segment.bytes") == "2097152")
     check(config("retention.ms") == "604800000", "incremental_alter_configs deletes")
     admin.create_partitions([NewPartitions(topic, 5)])[topic].result(20)
-    check(len(admin.list_topics(topic, timeout=20).topics[topic].partitions) == 5, "create_partitions")
+    until("create_partitions", lambda: partitions() == 5)
     check(admin.describe_cluster().result(20).controller is not None, "describe_cluster")
     try:
         create(topic)

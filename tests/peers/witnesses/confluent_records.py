@@ -34,7 +34,7 @@ class Client:
 
     def read(self, topic):
         """All records of the corpus, from the beginning of every partition."""
-        consumer = Consumer(self.base | {"group.id": "unused", "enable.auto.commit": False})
+        consumer = Consumer(self.base | {"group.id": "unused", "enable.auto.commit": False, "fetch.wait.max.ms": 50})
         consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(PARTITIONS)])
         rows, count = [], len(self._run.records)
 

@@ -24,7 +24,7 @@ def topics(tools):
                     text), text)
     check(re.search(rf"Topic: {topic}\tPartition: 1\tLeader: 1\tReplicas: 1\tIsr: 1", text), text)
     tools.run("kafka-topics", *at, "--alter", "--topic", topic, "--partitions", "4")
-    check("PartitionCount: 4" in tools.run("kafka-topics", *at, "--describe", "--topic", topic), "--alter")
+    until("--alter", lambda: "PartitionCount: 4" in tools.run("kafka-topics", *at, "--describe", "--topic", topic))
     text = tools.run("kafka-topics", *at, "--create", "--topic", topic, status=1)
     check("already exists" in text, text)
     tools.run("kafka-topics", *at, "--create", "--topic", topic, "--if-not-exists")
@@ -42,10 +42,13 @@ def configs(tools):
     entity = ["--entity-type", "topics", "--entity-name", topic]
     text = tools.run("kafka-configs", *at, "--alter", *entity, "--add-config", "retention.ms=7200000")
     check(f"Completed updating config for topic {topic}." in text, text)
-    text = tools.run("kafka-configs", *at, "--describe", *entity)
-    check("retention.ms=7200000" in text and "segment.bytes=1048576" in text, text)
+
+    def described():
+        return tools.run("kafka-configs", *at, "--describe", *entity)
+
+    until("--add-config", lambda: "retention.ms=7200000" in described() and "segment.bytes=1048576" in described())
     tools.run("kafka-configs", *at, "--alter", *entity, "--delete-config", "retention.ms")
-    check("retention.ms" not in tools.run("kafka-configs", *at, "--describe", *entity), "--delete-config")
+    until("--delete-config", lambda: "retention.ms" not in described())
     check("retention.ms=604800000" in tools.run("kafka-configs", *at, "--describe", "--all", *entity), "--all")
     tools.run("kafka-configs", *at, "--alter", *entity, "--add-config", "no.such.config=1", status=1)
     broker = ["--entity-type", "brokers", "--entity-name", "1"]

@@ -150,10 +150,10 @@ def administration():
 
     check("3600000" in config("retention.ms"), f"describe_configs: {config('retention.ms')}")
     admin.alter_configs([ConfigResource("TOPIC", topic, {"segment.bytes": "2097152"})])
-    check("2097152" in config("segment.bytes"), "alter_configs sets")
+    until("alter_configs sets", lambda: "2097152" in config("segment.bytes"))
     check("3600000" in config("retention.ms"), "alter_configs is incremental")
     admin.create_partitions({topic: NewPartitions(5)})
-    check(len(admin.describe_topics([topic])[0]["partitions"]) == 5, "create_partitions")
+    until("create_partitions", lambda: len(admin.describe_topics([topic])[0]["partitions"]) == 5)
     check(admin.describe_cluster()["brokers"], "describe_cluster")
     try:
         create(topic)
