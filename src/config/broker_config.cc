@@ -53,12 +53,16 @@ std::string to_text(const Finding& finding) {
                      finding.option.empty() ? "" : ": ", finding.message);
 }
 
-BrokerConfig::Loaded BrokerConfig::load(std::string_view properties) {
-  return BrokerConfigLoader(/*from_file=*/true).load(properties);
+BrokerConfig::Loaded BrokerConfig::load(std::string_view properties, const ConfigMap& overrides) {
+  return BrokerConfigLoader(/*from_file=*/true).load(properties, overrides);
+}
+
+BrokerConfig::Loaded BrokerConfig::without_file(const ConfigMap& overrides) {
+  return BrokerConfigLoader(/*from_file=*/false).load("", overrides);
 }
 
 BrokerConfig BrokerConfig::without_file() {
-  Loaded loaded = BrokerConfigLoader(/*from_file=*/false).load("");
+  Loaded loaded = without_file(ConfigMap{});
   STELE_CHECK(loaded.config.has_value(), "the defaults are no valid configuration");
   return *std::move(loaded.config);
 }

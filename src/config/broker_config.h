@@ -46,11 +46,13 @@ class BrokerConfig {
  public:
   struct Loaded;
 
-  // Reads and checks a server.properties. All findings are returned, not only the first.
-  static Loaded load(std::string_view properties);
+  // Reads and checks a server.properties. All findings are returned, not only the first. `overrides` come from the
+  // command line (--override name=value, as Kafka has it): they take the place of the file's lines without a warning.
+  static Loaded load(std::string_view properties, const ConfigMap& overrides = {});
   // Without a file: Kafka's defaults, but for replication factors and minimal in-sync sets of the internal topics,
   // which are 1.
   static BrokerConfig without_file();
+  static Loaded without_file(const ConfigMap& overrides);
 
   // The same file with other dynamic values: those of all brokers (the entity "") and those of this one. Values that do
   // not parse or may not change are left out; they were checked when they were set.

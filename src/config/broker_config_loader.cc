@@ -51,12 +51,14 @@ void BrokerConfigLoader::refuse(std::string_view option, std::string message) {
         fmt::format("{} Remove it, or set stele.allow.insecure=true to start without its protection.", message));
 }
 
-BrokerConfig::Loaded BrokerConfigLoader::load(std::string_view properties) {
+BrokerConfig::Loaded BrokerConfigLoader::load(std::string_view properties, const ConfigMap& overrides) {
   base::Result<std::vector<Property>> parsed = parse_properties(properties);
   if (!parsed.ok()) {
     findings_.push_back({Finding::Severity::kError, "", 0, parsed.error().message});
     return {std::nullopt, std::move(findings_)};
   }
+  std::erase_if(*parsed, [&](const Property& property) { return overrides.contains(property.key); });
+  for (const auto& [name, value] : overrides) parsed->push_back({name, value, 0});
   take(*parsed);
   fill_in();
   config_.effective_ = config_.static_;
@@ -162,7 +164,7 @@ void BrokerConfigLoader::fill_in() {
   for (const std::string_view option :
        {"offsets.topic.replication.factor", "transaction.state.log.replication.factor", "transaction.state.log.min.isr",
         "share.coordinator.state.topic.replication.factor", "share.coordinator.state.topic.min.isr"}) {
-    values[std::string(option)] = "1";
+    values.try_emplace(std::string(option), "1");
   }
 }
 

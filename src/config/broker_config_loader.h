@@ -14,7 +14,7 @@ class BrokerConfigLoader {
  public:
   explicit BrokerConfigLoader(bool from_file) { config_.from_file_ = from_file; }
 
-  BrokerConfig::Loaded load(std::string_view properties);
+  BrokerConfig::Loaded load(std::string_view properties, const ConfigMap& overrides);
 
  private:
   void take(const std::vector<Property>& properties);

@@ -179,6 +179,20 @@ TEST(BrokerConfig, listener_names_are_upper_case_and_hosts_may_be_ipv6) {
   EXPECT_THAT(texts(config.listeners().brokers), ElementsAre("PLAINTEXT://[::1]:9092"));
 }
 
+TEST(BrokerConfig, the_command_line_overrides_the_file) {
+  const BrokerConfig::Loaded result = BrokerConfig::load("log.dirs=/a\nnum.partitions=2\n", {{"log.dirs", "/b"}});
+  EXPECT_THAT(result.findings, IsEmpty());
+  EXPECT_THAT(result.config->log_dirs(), ElementsAre("/b"));
+  EXPECT_EQ(result.config->number("num.partitions"), 2);
+  const BrokerConfig::Loaded bare =
+      BrokerConfig::without_file({{"log.dirs", "/c"}, {"transaction.state.log.min.isr", "2"}});
+  EXPECT_THAT(bare.config->log_dirs(), ElementsAre("/c"));
+  EXPECT_EQ(bare.config->number("transaction.state.log.min.isr"), 2);
+  EXPECT_EQ(bare.config->number("offsets.topic.replication.factor"), 1);
+  EXPECT_THAT(to_text(BrokerConfig::without_file({{"num.partitions", "x"}}).findings.at(0)),
+              HasSubstr("num.partitions: Invalid value x"));
+}
+
 TEST(BrokerConfig, roles_and_voters_must_be_this_node) {
   EXPECT_THAT(errors("process.roles=broker"), ElementsAre(HasSubstr("lacks the role controller")));
   EXPECT_THAT(errors("node.id=2\ncontroller.quorum.voters=1@localhost:9093"), ElementsAre(HasSubstr("names node 1")));
