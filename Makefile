@@ -24,7 +24,7 @@ build: install-build  ## the program, at build/release/stele
 
 run: build  ## build, then one broker on port 9092 with its data in build/run (DATA=<dir> for another place)
 	@mkdir -p $(DATA)
-	build/release/stele broker --override log.dirs=$(abspath $(DATA))
+	build/release/stele broker --data $(DATA)
 
 test: install-build install-peers build  ## everything: unit tests, house checks, and every witness that is installed
 	tests/run
