@@ -105,9 +105,7 @@ std::string answer(const std::string& text) {
 
 class ConnectionTest : public ::testing::Test {
  protected:
-  ConnectionTest() {
-    limits_.frame_bytes_max = 1 << 20;
-  }
+  ConnectionTest() { limits_.frame_bytes_max = 1 << 20; }
   ~ConnectionTest() override { scope_.cancel(); }
 
   static base::Task<void> forever(io::Shard& shard) {

@@ -8,7 +8,8 @@ import house
 RULES = {
     "clock": r"\b(steady|system|high_resolution|utc|tai|file)_clock\b|\bclock_gettime\b|\bgettimeofday\b|\b(std::|::)time\s*\("
              r"|[^\w.:>]time\s*\(\s*(nullptr|NULL|0)\s*\)",
-    "random": r"\brandom_device\b|\bstd::mt19937|\bdefault_random_engine\b|[^\w.:>]s?rand(om)?\s*\(|\bgetrandom\s*\(",
+    "random": r"\brandom_device\b|\bdefault_random_engine\b|[^\w.>]s?rand\s*\(|[^\w.>]::s?random\s*\(|\bgetrandom\s*\(",
+    "generator": r"\bstd::(mt19937|minstd_rand|ranlux)",
     "thread": r"\bstd::(j?thread|async|(shared_|recursive_|timed_)*mutex|condition_variable|lock_guard|unique_lock|scoped_lock"
               r"|call_once|latch|barrier|counting_semaphore)\b|\bpthread_|\bthis_thread\b|\bthread_local\b",
     "file": r"[^\w.>:](::)(open|openat|read|write|pread|pwrite|preadv|pwritev|close|fsync|fdatasync|rename|unlink|mkdir|stat|fstat"
@@ -83,7 +84,7 @@ def main():
                 continue
             if layer in ("io", "app") and rule != "print":
                 continue
-            if is_test and rule in ("file", "environment", "print"):
+            if is_test and rule in ("file", "environment", "print", "generator"):  # a test seeds its generator with a number
                 continue
             found += [(house.line_of(code, m.start() + 1), rule, m.group(0).strip()) for m in pattern.finditer(code)]
         if not is_test:
