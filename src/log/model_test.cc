@@ -86,3 +86,112 @@ class ModelTest : public LogTest, public ::testing::WithParamInterface<uint64_t>
   }
 
   static Task<void> step(OpenLog& log, Model& model) {
+    switch (model.below(12)) {
+      case 0:
+        log->roll(base::Timestamp{1});
+        break;
+      case 1:
+        if (model.end > model.log_start) {
+          const int64_t back = model.below(static_cast<uint64_t>(std::min<int64_t>(model.end - model.log_start, 40)));
+          model.truncate(model.end - back);
+          must(co_await log->truncate_to(Offset{model.end}));
+          model.recovery_point = std::min(model.recovery_point, log->recovery_point().value());
+          model.log_start_checkpoint = log->log_start_to_checkpoint().value_or(Offset{0}).value();
+        }
+        break;
+      case 2:
+        if (model.below(3) == 0) {
+          model.log_start = model.log_start + model.below(static_cast<uint64_t>(model.end - model.log_start + 1));
+          must(co_await log->advance_log_start(Offset{model.log_start}));
+          model.log_start_checkpoint = log->log_start_to_checkpoint().value_or(Offset{0}).value();
+        }
+        break;
+      case 3:
+        must(co_await log->flush());
+        model.synced = model.end;
+        EXPECT_EQ(log->synced_end().value(), model.end);
+        EXPECT_EQ(log->recovery_point().value(), model.end);
+        break;
+      case 4:
+        model.recovery_point = log->recovery_point().value();
+        break;
+      case 5:
+        log->begin_epoch(base::LeaderEpoch{++model.epoch});
+        break;
+      case 6:
+        must(co_await log->close_idle(base::MonoTime::max(), {}));
+        break;
+      default: {
+        const int64_t count = 1 + model.below(4);
+        for (int64_t i = 0; i < count; ++i) {
+          const Appended appended = must(log.append({.records = static_cast<int>(1 + model.below(5)),
+                                                     .timestamp = 1'700'000'000'000 + model.end * 10,
+                                                     .value_bytes = static_cast<size_t>(1 + model.below(60)),
+                                                     .fill = static_cast<char>('a' + model.below(26))},
+                                                    model.epoch));
+          EXPECT_EQ(appended.base_offset.value(), model.end);
+          const auto view = must(record::BatchView::open(log.bytes.back()));
+          model.batches.push_back({appended.base_offset.value(), appended.last_offset.value(), view.crc()});
+          model.end = appended.last_offset.value() + 1;
+        }
+        must(co_await log->wait_written(Offset{model.end - 1}));
+        log.bytes.clear();
+      }
+    }
+  }
+
+  // One life of a process: opens, acts, and ends cleanly or by a kill.
+  static Task<void> live(io::Shard& shard, Model& model) {
+    OpenLog log = co_await open(shard, {.options = options(),
+                                        .recovery_point = model.recovery_point,
+                                        .log_start = model.log_start_checkpoint,
+                                        .clean = model.clean});
+    model.log_start = log->log_start_offset().value();
+    model.clean = false;
+    co_await expect_equal(*log.log, model);
+    const int64_t steps = model.below(40);
+    for (int64_t i = 0; i < steps && !::testing::Test::HasFailure(); ++i) co_await step(log, model);
+    co_await expect_equal(*log.log, model);
+    if (model.below(2) == 0) {
+      must(co_await log->close_clean());
+      model.synced = model.end;
+      model.clean = true;
+      model.recovery_point = model.end;
+    }
+  }
+
+  Model model_;
+};
+
+TEST_P(ModelTest, a_log_is_what_was_appended_to_it_through_every_kill) {
+  for (int life = 0; life < 12 && !HasFailure(); ++life) run(&ModelTest::live, model_);
+}
+
+// After a loss of power: at least what was synced, at most what was appended, nothing changed.
+TEST_P(ModelTest, a_loss_of_power_costs_only_what_was_not_synced) {
+  for (int life = 0; life < 12 && !HasFailure(); ++life) {
+    run(&ModelTest::live, model_);
+    host_.disk().lose_power();
+    run(
+        +[](io::Shard& shard, Model& model) -> Task<void> {
+          OpenLog log = co_await open(shard, {.options = options(),
+                                              .recovery_point = model.recovery_point,
+                                              .log_start = model.log_start_checkpoint,
+                                              .clean = model.clean});
+          const int64_t end = log->assigned_end().value();
+          EXPECT_GE(end, model.synced);
+          EXPECT_LE(end, model.end);
+          if (end < model.end) model.clean = false;
+          model.truncate(end);
+          model.end = end;
+          model.recovery_point = std::min(model.recovery_point, end);
+          co_await expect_equal(*log.log, model);
+        },
+        model_);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, ModelTest, ::testing::Range<uint64_t>(1, 41));
+
+}  // namespace
+}  // namespace stele::log
