@@ -1,0 +1,66 @@
+// The program `stele`: one command line for the broker and for those who look after it.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "app/command.h"
+
+namespace {
+
+using stele::app::Chosen;
+
+// `stele help topic create` is `stele topic create --help`.
+void add_help(CLI::App& program, Chosen& chosen) {
+  auto words = std::make_shared<std::vector<std::string>>();
+  CLI::App* help = program.add_subcommand("help", "Explain a command");
+  help->add_option("command", *words, "its words, as in: stele help topic create");
+  help->callback([&program, &chosen, words] {
+    chosen = [&program, words]() -> int {
+      CLI::App* at = &program;
+      std::string name = "stele";
+      for (const std::string& word : *words) {
+        const auto found =
+            at->get_subcommands([&word](const CLI::App* command) { return command->get_name() == word; });
+        if (found.empty()) {
+          return stele::app::report_usage(fmt::format("there is no command '{} {}'; see 'stele help'", name, word),
+                                          false);
+        }
+        at = found.front();
+        name += " " + word;
+      }
+      fmt::print("{}", at->get_formatter()->make_help(at, name, CLI::AppFormatMode::Normal));
+      return stele::app::kExitOk;
+    };
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App program{
+      "Stele: a replicated log that speaks Kafka's protocol, on Kafka's own files.\n"
+      "Exit codes: 0 done, 1 refused or damaged, 2 wrong usage.",
+      "stele"};
+  program.set_version_flag("--version", "stele " STELE_VERSION " (speaks the protocol of Apache Kafka 4.3.1)");
+  program.set_help_all_flag("--help-all", "the help of all commands");
+  program.require_subcommand(1);
+  program.get_formatter()->column_width(34);
+  Chosen chosen;
+  stele::app::add_topic_commands(program, chosen);
+  stele::app::add_docs_commands(program, chosen);
+  add_help(program, chosen);
+  if (argc == 1) {
+    fmt::print(stderr, "{}", program.help());
+    return stele::app::kExitUsage;
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // --help and --version come here too, with exit code 0.
+    return program.exit(error) == 0 ? stele::app::kExitOk : stele::app::kExitUsage;
+  }
+  const int code = chosen();
+  if (std::fflush(stdout) != 0) return stele::app::kExitRefused;
+  return code;
+}
