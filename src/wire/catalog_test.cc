@@ -85,12 +85,12 @@ class Counting : public std::pmr::memory_resource {
 };
 
 TEST(Golden, damaged_bytes_never_crash_nor_take_more_than_they_justify) {
-  std::mt19937_64 random(20260617);
+  base::SeededRandom seeded(20260617);
   for (const Golden& golden : read_golden()) {
     for (int round = 0; round < 20 && !golden.bytes.empty(); ++round) {
       base::ByteVector damaged = golden.bytes;
-      for (uint64_t i = 0; i <= random() % 3; ++i) {
-        damaged[random() % damaged.size()] = static_cast<std::byte>(random() % 2 == 0 ? 0xff : random());
+      for (uint64_t i = 0; i <= seeded.below(3); ++i) {
+        damaged[seeded.below(damaged.size())] = static_cast<std::byte>(seeded.below(2) == 0 ? 0xff : seeded.next());
       }
       Counting arena;
       (void)golden.entry->decode(damaged, golden.version, &arena).ok();

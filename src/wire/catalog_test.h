@@ -2,11 +2,11 @@
 #pragma once
 
 #include <deque>
-#include <random>
 #include <span>
 #include <string>
 #include <type_traits>
 
+#include "base/random.h"
 #include "wire/codec.h"
 
 namespace stele::wire {
@@ -17,14 +17,14 @@ class Filler {
   explicit Filler(uint64_t seed) : random_(seed) {}
 
   void fill(int16_t, bool& value) { value = below(2) == 1; }
-  void fill(int16_t, double& value) { value = static_cast<double>(random_()) / 3.0; }
-  void fill(int16_t, base::Uuid& value) { value = {random_(), random_()}; }
+  void fill(int16_t, double& value) { value = static_cast<double>(random_.next()) / 3.0; }
+  void fill(int16_t, base::Uuid& value) { value = {random_.next(), random_.next()}; }
   void fill(int16_t, std::string_view& value) { value = base::as_text(make_bytes(true)); }
   void fill(int16_t, base::Bytes& value) { value = make_bytes(false); }
   template <class T>
     requires std::is_integral_v<T>
   void fill(int16_t, T& value) {
-    value = below(2) == 1 ? static_cast<T>(random_()) : static_cast<T>(below(100));
+    value = below(2) == 1 ? static_cast<T>(random_.next()) : static_cast<T>(below(100));
   }
   template <class T>
   void fill(int16_t version, std::pmr::vector<T>& values) {
@@ -53,14 +53,14 @@ class Filler {
       fill_struct(*this, version, value);
     }
   }
-  uint64_t below(uint64_t bound) { return random_() % bound; }
+  uint64_t below(uint64_t bound) { return random_.below(bound); }
   base::Bytes make_bytes(bool text) {
     std::string& bytes = kept_.emplace_back(below(4) == 0 ? 200 : below(9), ' ');
     for (char& c : bytes) c = static_cast<char>(text ? 'a' + below(26) : below(256));
     return base::as_bytes(bytes);
   }
 
-  std::mt19937_64 random_;
+  base::SeededRandom random_;
   std::deque<std::string> kept_;
 };
 

@@ -18,6 +18,7 @@ import org.apache.kafka.common.record.internal.MemoryRecords;
 /**
  * The released classes as the judge of our encoder and decoder. One message per line: name, version, bytes in hex.
  *   Oracle write all|few FILE   fills every message at every version (few: two cases of the newest) and writes its bytes
+ *   Oracle json FILE            the records of the internal topics at every version, with the JSON that Kafka's tools print
  *   Oracle check FILE           reads each line through Kafka's class and compares what that class writes
  */
 public final class Oracle {
@@ -129,6 +130,25 @@ public final class Oracle {
         }
     }
 
+    private static void json(Path path) throws Exception {
+        try (BufferedWriter out = Files.newBufferedWriter(path)) {
+            for (Map.Entry<String, Class<? extends ApiMessage>> entry : Messages.all().entrySet()) {
+                Class<? extends ApiMessage> type = entry.getValue();
+                String kind = SchemaPrinter.kinds().getOrDefault(type, java.util.List.of("data")).get(0);
+                if (kind.equals("data") || kind.startsWith("request") || kind.startsWith("response")) continue;
+                java.lang.reflect.Method converter = Class.forName(type.getName() + "JsonConverter").getMethod("write", type, short.class);
+                for (int version = Messages.lowest(type); version <= Messages.highest(type); ++version) {
+                    for (int index = 0; index < CASES; ++index) {
+                        ApiMessage message = Messages.make(type);
+                        new Oracle(entry.getKey(), version, index, false).fill(message);
+                        out.write(entry.getKey() + "\t" + version + "\t" + HexFormat.of().formatHex(encode(message, version)) + "\t"
+                            + converter.invoke(null, message, (short) version) + "\n");
+                    }
+                }
+            }
+        }
+    }
+
     private static boolean check(Path path) throws Exception {
         Map<String, Class<? extends ApiMessage>> types = Messages.all();
         int wrong = 0;
@@ -157,6 +177,8 @@ public final class Oracle {
     public static void main(String[] args) throws Exception {
         if (args[0].equals("write")) {
             write(args[1].equals("few"), Path.of(args[2]));
+        } else if (args[0].equals("json")) {
+            json(Path.of(args[1]));
         } else if (!check(Path.of(args[1]))) {
             System.exit(1);
         }

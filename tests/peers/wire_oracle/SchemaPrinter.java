@@ -143,7 +143,8 @@ public final class SchemaPrinter {
         return false;
     }
 
-    private static Map<Class<?>, List<String>> kinds() {
+    /** What each class is for: the words after "kind" in its schema, and the lines that follow. */
+    static Map<Class<?>, List<String>> kinds() {
         Map<Class<?>, List<String>> kinds = new LinkedHashMap<>();
         for (ApiMessageType type : ApiMessageType.values()) {
             ApiMessage request;

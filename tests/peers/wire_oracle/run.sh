@@ -14,7 +14,8 @@ cd "$2"
 path="$jars/*:classes"
 javac -d classes -cp "$jars/*" "$here"/*.java
 java -cp "$path" Oracle write all golden.txt
-STELE_WIRE_GOLDEN=golden.txt STELE_WIRE_OURS=ours.txt "$wire_test" --gtest_brief=1 --gtest_filter='Golden.*:Catalog.*'
+java -cp "$path" Oracle json json.txt
+STELE_WIRE_GOLDEN=golden.txt STELE_WIRE_JSON=json.txt STELE_WIRE_OURS=ours.txt "$wire_test" --gtest_brief=1 --gtest_filter='Golden.*:Catalog.*:RecordJson.*'
 java -cp "$path" Oracle check ours.txt
 # The schemas in the tree are what the jars say.
 rm -f schemas/*
