@@ -125,12 +125,20 @@ class Broker:
         return len(brokers) == 1
 
     def wait_for_leaders(self, seconds=15):
-        """Returns the topics once every partition of every topic has a leader and no error."""
+        """Returns once every partition of every topic has a leader that answers for it."""
         def led():
             _, topics = wire.metadata(self.address)
             states = [state for error, partitions in topics.values() for state in [(error, 0), *partitions.values()]]
-            return all(error == 0 and leader >= 0 for error, leader in states) and (topics or {"": None})
-        return wait_for(f"a leader for every partition ({self.name})", led, seconds)
+            return (all(error == 0 and leader >= 0 for error, leader in states) and
+                    all(wire.served(self.address, name, len(parts)) for name, (_, parts) in topics.items()))
+        wait_for(f"a leader for every partition ({self.name})", led, seconds)
+
+    def wait_exit(self, seconds):
+        """Returns when the process has ended; raises TimeoutError when it still runs after that time."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
 
     def stop(self, seconds=60):
         """A clean stop by SIGTERM; raises if the process has to be killed."""

@@ -60,6 +60,20 @@ class Reader:
     def i32(self): return self._take(">i")
     def i64(self): return self._take(">q")
 
+    def uvarint(self):
+        value = shift = 0
+        while (byte := self.i8()) < 0:
+            value |= (byte & 0x7F) << shift
+            shift += 7
+        return value | byte << shift
+
+    def skip(self, size):
+        self._at += size
+
+    def bytes(self, size):
+        self._at += size
+        return self._data[self._at - size:self._at]
+
     def string(self):
         size = self.i16()
         if size < 0:
@@ -85,6 +99,29 @@ def api_versions(address):
             raise WireError(f"ApiVersions answered error {error}")
         return {key: (low, high) for key, low, high in
                 answer.array(lambda: (answer.i16(), answer.i16(), answer.i16()))}
+
+
+def finalized_features(address):
+    """{feature: level} by ApiVersions v3."""
+    software = b"\x06peers" + b"\x021" + b"\0"
+    with Connection(address) as connection:
+        answer = connection.call(18, 3, b"\0" + software)  # the first byte ends the header v2: no tags
+        if error := answer.i16():
+            raise WireError(f"ApiVersions answered error {error}")
+        for _ in range(answer.uvarint() - 1):
+            answer.i16(), answer.i16(), answer.i16(), answer.uvarint()
+        answer.i32()
+        features = {}
+        for _ in range(answer.uvarint()):
+            tag, size = answer.uvarint(), answer.uvarint()
+            if tag != 2:
+                answer.skip(size)
+                continue
+            for _ in range(answer.uvarint() - 1):
+                name = answer.bytes(answer.uvarint() - 1).decode()
+                features[name] = answer.i16()
+                answer.i16(), answer.uvarint()
+        return features
 
 
 def metadata(address, topics=None):
