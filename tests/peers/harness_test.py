@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""The judges of tests/peers must see what they are there for: a lost, changed, reordered or doubled record."""
+import importlib.machinery
+import importlib.util
+import pathlib
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from harness import corpus, wire  # noqa: E402
+
+
+def program(name):
+    loader = importlib.machinery.SourceFileLoader(name, str(HERE / name))
+    spec = importlib.util.spec_from_loader(name, loader)
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def read_back():
+    """A corpus as a faultless broker gives it back."""
+    wanted, ends, rows = corpus.records(), {}, []
+    for row in wanted:
+        ends[row["partition"]] = ends.get(row["partition"], -1) + 1
+        rows.append(row | {"offset": ends[row["partition"]]})
+    return wanted, rows
+
+
+class Differences(unittest.TestCase):
+    def setUp(self):
+        self.wanted, self.rows = read_back()
+
+    def assert_seen(self, lacks=()):
+        self.assertTrue(corpus.differences(self.wanted, self.rows, lacks))
+
+    def test_a_faultless_copy_has_none(self):
+        self.assertEqual(corpus.differences(self.wanted, self.rows), [])
+
+    def test_a_lost_record_is_seen(self):
+        del self.rows[100]
+        self.assert_seen()
+
+    def test_a_doubled_record_is_seen(self):
+        self.rows.append(self.rows[-1])
+        self.assert_seen()
+
+    def test_two_records_in_the_wrong_order_are_seen(self):
+        self.rows[30], self.rows[33] = self.rows[33], self.rows[30]
+        self.assert_seen()
+
+    def test_one_changed_byte_is_seen(self):
+        for field in ("key", "value"):
+            self.setUp()
+            data = bytearray(self.rows[100][field] or self.rows[101][field])
+            data[-1] ^= 1
+            self.rows[100][field] = bytes(data)
+            self.assert_seen()
+
+    def test_null_is_not_empty(self):
+        row = next(r for r in self.rows if r["value"] == b"")
+        row["value"] = None
+        self.assert_seen()
+        self.assertEqual(corpus.differences(self.wanted, self.rows, {"null_value"}), [])
+
+    def test_headers_and_timestamps_count(self):
+        self.rows[20]["headers"] = self.rows[20]["headers"][:-1]
+        self.assert_seen({"null_header"})
+        self.setUp()
+        self.rows[20]["timestamp"] += 1
+        self.assert_seen()
+
+
+class CrashVerdict(unittest.TestCase):
+    def setUp(self):
+        self.load = object.__new__(program("crash").Load)
+        self.load.refused = []
+        self.stored = {p: [(o, None, b"%d x" % (o * 2 + p), 0) for o in range(10)] for p in range(2)}
+        self.load.acknowledged = {o * 2 + p: o for p in range(2) for o in range(10)}
+
+    def problems(self, topic):
+        self.load.topic = topic
+        return list(self.load.problems(self.stored))
+
+    def test_all_there_is_no_problem(self):
+        self.assertEqual(self.problems("idempotent"), [])
+
+    def test_a_lost_record_is_seen(self):
+        del self.stored[0][4]
+        self.assertIn("are lost", self.problems("plain")[0])
+
+    def test_a_duplicate_is_a_problem_of_the_idempotent_producer_alone(self):
+        self.stored[1].append((10, None, b"19 x", 0))
+        self.assertIn("duplicates", self.problems("idempotent")[0])
+        self.assertEqual(self.problems("plain"), [])
+
+    def test_another_order_is_seen(self):
+        rows = self.stored[0]
+        rows[3], rows[4] = (3, *rows[4][1:]), (4, *rows[3][1:])
+        self.assertTrue(any("out of order" in text for text in self.problems("plain")))
+
+    def test_an_acknowledged_offset_that_holds_something_else_is_seen(self):
+        self.load.acknowledged[4] = 3
+        self.assertIn("something else", self.problems("plain")[0])
+
+
+class Wire(unittest.TestCase):
+    def test_crc32c_of_the_check_string(self):
+        self.assertEqual(wire.crc32c(b"123456789"), 0xE3069283)
+
+    def test_varints_are_zigzag(self):
+        self.assertEqual([wire.varint(n) for n in (0, -1, 1, 64, -65)], [b"\0", b"\1", b"\2", b"\x80\1", b"\x81\1"])
+
+
+if __name__ == "__main__":
+    unittest.main()
