@@ -40,6 +40,7 @@ enum class DirectoryKind { kCurrent, kFuture, kDeleted, kStray };
 struct PartitionDirectoryName {
   TopicPartition partition;
   DirectoryKind kind = DirectoryKind::kCurrent;
+  friend bool operator==(const PartitionDirectoryName&, const PartitionDirectoryName&) = default;
 };
 
 // "topic-0", "topic-0.<32 hex digits>-future", and so with "-delete" and "-stray"; nothing for any other name.

@@ -1,0 +1,320 @@
+#include "log/dump.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+#include <type_traits>
+
+#include "log/batch_scanner.h"
+#include "log/checkpoint.h"
+#include "log/file_names.h"
+#include "log/meta_properties.h"
+#include "log/offset_index.h"
+#include "log/producer_snapshot.h"
+#include "log/time_index.h"
+#include "log/transaction_index.h"
+#include "record/decompressor.h"
+#include "record/legacy.h"
+#include "record/reader.h"
+
+namespace stele::log {
+
+namespace {
+
+using base::ErrorCode;
+
+constexpr uint64_t kSmallFileMax = uint64_t{1} << 31;
+
+std::string escape(std::string_view text, bool json) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\\' || (json && c == '"')) {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += json ? fmt::format("\\u{:04x}", byte) : fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+DumpField text(std::string name, std::string value) { return {std::move(name), std::move(value), true}; }
+DumpField flag(std::string name, bool value) { return {std::move(name), value ? "true" : "false", false}; }
+template <class T>
+DumpField number(std::string name, T value) {
+  return {std::move(name), fmt::format("{}", value), false};
+}
+
+// Where the batches of a segment begin, by last offset: what its index entries must agree with.
+using BatchStarts = std::map<int64_t, uint64_t>;
+
+struct Dump {
+  io::Directory& directory;
+  DumpOptions options;
+  DumpSink sink;
+  DumpReport report;
+  base::Offset end{0};                         // offsets of the next segment are at or above it
+  std::map<base::Offset, BatchStarts> starts;  // by segment
+
+  void line(DumpLine line) {
+    if (!options.verify) sink(line);
+  }
+  void problem(const std::string& path, std::string what) {
+    ++report.problems;
+    sink({"problem", {text("file", path), text("problem", std::move(what))}});
+  }
+  base::Task<base::Result<void>> file(std::string path);
+  base::Task<base::Result<void>> segment(std::string path, base::Offset base);
+  void batch(const std::string& path, const LocatedBatch& batch);
+  void records(const std::string& path, const record::BatchView& batch);
+  template <class Reader>
+  void records_of(const std::string& path, const record::BatchView& batch, Reader&& reader);
+  bool parse(const std::string& path, std::string_view name, base::Bytes bytes);
+  void offset_index(const std::string& path, base::Offset base, base::Bytes bytes);
+  void time_index(const std::string& path, base::Offset base, base::Bytes bytes);
+  void transaction_index(const std::string& path, base::Bytes bytes);
+  void snapshot(const std::string& path, base::Bytes bytes);
+  void text_file(const std::string& path, std::string_view name, std::string_view content);
+};
+
+base::Task<base::Result<void>> Dump::file(std::string path) {
+  const size_t slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  ++report.files;
+  if (const auto base = parse_offset_file_name(name, kLogSuffix)) co_return co_await segment(path, *base);
+  STELE_CO_TRY_ASSIGN(const base::ByteVector bytes, co_await io::read_whole(directory, path, kSmallFileMax));
+  report.bytes += bytes.size();
+  if (!parse(path, name, bytes)) {
+    co_return base::Error{ErrorCode::kInvalidRequest, fmt::format("{} is no file of a log that can be read", path)};
+  }
+  co_return base::Result<void>{};
+}
+
+bool Dump::parse(const std::string& path, std::string_view name, base::Bytes bytes) {
+  if (const auto index = parse_offset_file_name(name, kIndexSuffix)) {
+    offset_index(path, *index, bytes);
+  } else if (const auto times = parse_offset_file_name(name, kTimeIndexSuffix)) {
+    time_index(path, *times, bytes);
+  } else if (parse_offset_file_name(name, kTransactionIndexSuffix)) {
+    transaction_index(path, bytes);
+  } else if (parse_offset_file_name(name, kSnapshotSuffix)) {
+    snapshot(path, bytes);
+  } else if (name.ends_with("checkpoint") || name == kPartitionMetadataName || name == kMetaPropertiesName) {
+    text_file(path, name, base::as_text(bytes));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+base::Task<base::Result<void>> Dump::segment(std::string path, base::Offset base) {
+  STELE_CO_TRY_ASSIGN(std::unique_ptr<io::File> opened, co_await directory.open(path, io::OpenMode::kRead));
+  const std::shared_ptr<io::File> file = std::move(opened);
+  STELE_CO_TRY_ASSIGN(const uint64_t size, file->size());
+  line({"file", {text("file", path), number("startingOffset", base.value())}});
+  report.bytes += size;
+  BatchStarts& batches = starts[base];
+  end = std::max(end, base);
+  BatchScanner scanner(file, 0, size);
+  for (;;) {
+    STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
+    if (!more) break;
+    while (const auto located = scanner.take()) {
+      batch(path, *located);
+      batches[located->view.last_offset().value()] = located->position;
+    }
+  }
+  if (scanner.position() < size) {
+    problem(path, fmt::format("{} bytes at {} are no batch: {}", size - scanner.position(), scanner.position(),
+                              scanner.stop()));
+  }
+  co_return base::Result<void>{};
+}
+
+void Dump::batch(const std::string& path, const LocatedBatch& located) {
+  const record::BatchView& view = located.view;
+  ++report.batches;
+  const bool valid = view.crc_valid();
+  if (!valid) problem(path, fmt::format("the checksum of the batch at byte {} is wrong", located.position));
+  const base::Offset lowest = view.is_legacy() ? view.last_offset() : view.base_offset();
+  if (lowest < end) {
+    problem(path, fmt::format("the batch at byte {} begins at offset {}, below {}", located.position, lowest.value(),
+                              end.value()));
+  }
+  end = view.next_offset();
+  const bool append_time = view.timestamp_type() == record::TimestampType::kLogAppendTime;
+  line(
+      {"batch",
+       {number("baseOffset", view.base_offset().value()), number("lastOffset", view.last_offset().value()),
+        number("count", view.record_count()), number("baseSequence", view.base_sequence()),
+        number("lastSequence", view.last_sequence()), number("producerId", view.producer_id().value()),
+        number("producerEpoch", view.producer_epoch().value()),
+        number("partitionLeaderEpoch", view.leader_epoch().value()), flag("isTransactional", view.is_transactional()),
+        flag("isControl", view.is_control()), number("position", located.position),
+        number(append_time ? "LogAppendTime" : "CreateTime", view.max_timestamp().value()), number("size", view.size()),
+        number("magic", int{view.magic()}), text("compresscodec", std::string{record::codec_name(view.codec())}),
+        number("crc", view.crc()), flag("isvalid", valid)}});
+  if (valid && (options.records || options.verify)) records(path, view);
+}
+
+void Dump::records(const std::string& path, const record::BatchView& batch) {
+  record::Decompressor decompressor;
+  if (batch.is_legacy()) {
+    records_of(path, batch, record::LegacyReader{batch, decompressor});
+  } else {
+    records_of(path, batch, record::RecordReader{batch, decompressor});
+  }
+}
+
+template <class Reader>
+void Dump::records_of(const std::string& path, const record::BatchView& batch, Reader&& reader) {
+  for (;;) {
+    const auto record = reader.next();
+    if (!record.ok()) {
+      problem(path, fmt::format("a record of the batch at offset {}: {}", batch.base_offset().value(),
+                                record.error().message));
+      return;
+    }
+    if (!record->has_value()) return;
+    ++report.records;
+    if (options.verify) continue;
+    const record::RecordView& view = **record;
+    DumpLine out{"record",
+                 {number("offset", view.offset.value()), number("timestamp", view.timestamp.value()),
+                  number("keySize", view.key ? static_cast<int64_t>(view.key->size()) : -1),
+                  number("valueSize", view.value ? static_cast<int64_t>(view.value->size()) : -1),
+                  number("sequence", view.sequence)}};
+    if (view.key) out.fields.push_back(text("key", std::string{base::as_text(*view.key)}));
+    if (view.value) out.fields.push_back(text("payload", std::string{base::as_text(*view.value)}));
+    sink(out);
+  }
+}
+
+void Dump::offset_index(const std::string& path, base::Offset base, base::Bytes bytes) {
+  const auto segment = starts.find(base);
+  const auto parsed = OffsetIndex::parse(bytes, UINT64_MAX);
+  if (!parsed.ok()) return problem(path, parsed.error().message);
+  for (const OffsetIndexEntry& entry : *parsed) {
+    const int64_t offset = base.value() + int64_t{entry.relative_offset};
+    line({"index", {number("offset", offset), number("position", entry.position)}});
+    if (segment == starts.end()) continue;
+    const auto at = segment->second.find(offset);
+    if (at == segment->second.end() || at->second != entry.position) {
+      problem(path, fmt::format("no batch ends at offset {} and begins at byte {}", offset, entry.position));
+    }
+  }
+}
+
+void Dump::time_index(const std::string& path, base::Offset base, base::Bytes bytes) {
+  const auto parsed = TimeIndex::parse(bytes);
+  if (!parsed.ok()) return problem(path, parsed.error().message);
+  const auto segment = starts.find(base);
+  for (const TimeIndexEntry& entry : *parsed) {
+    const int64_t offset = base.value() + int64_t{entry.relative_offset};
+    line({"timeindex", {number("timestamp", entry.timestamp), number("offset", offset)}});
+    if (segment != starts.end() && segment->second.lower_bound(offset) == segment->second.end()) {
+      problem(path, fmt::format("offset {} lies behind the segment's end", offset));
+    }
+  }
+}
+
+void Dump::transaction_index(const std::string& path, base::Bytes bytes) {
+  const auto parsed = parse_transaction_index(bytes);
+  if (!parsed.ok()) return problem(path, parsed.error().message);
+  for (const AbortedTransaction& entry : *parsed) {
+    line({"txnindex",
+          {number("producerId", entry.producer_id.value()), number("firstOffset", entry.first_offset.value()),
+           number("lastOffset", entry.last_offset.value()),
+           number("lastStableOffset", entry.last_stable_offset.value())}});
+  }
+}
+
+void Dump::snapshot(const std::string& path, base::Bytes bytes) {
+  const auto parsed = parse_producer_snapshot(bytes);
+  if (!parsed.ok()) return problem(path, parsed.error().message);
+  for (const ProducerSnapshotEntry& entry : *parsed) {
+    line({"producer",
+          {number("producerId", entry.producer_id.value()), number("producerEpoch", entry.epoch.value()),
+           number("lastSequence", entry.last_sequence), number("lastOffset", entry.last_offset.value()),
+           number("offsetDelta", entry.offset_delta), number("lastTimestamp", entry.timestamp.value()),
+           number("coordinatorEpoch", entry.coordinator_epoch),
+           number("currentTxnFirstOffset", entry.transaction_first_offset.value())}});
+  }
+}
+
+void Dump::text_file(const std::string& path, std::string_view name, std::string_view content) {
+  if (name == kEpochCheckpointName) {
+    const auto parsed = parse_epoch_checkpoint(content);
+    if (!parsed.ok()) return problem(path, parsed.error().message);
+    for (const EpochStart& entry : *parsed) {
+      line({"epoch", {number("leaderEpoch", entry.epoch.value()), number("startOffset", entry.start.value())}});
+    }
+  } else if (name == kPartitionMetadataName || name == kMetaPropertiesName) {
+    DumpLine out{"properties", {}};
+    for (const auto& [key, value] : parse_properties(content)) out.fields.push_back(text(key, value));
+    line(std::move(out));
+    const bool good =
+        name == kMetaPropertiesName ? parse_meta_properties(content).ok() : parse_partition_metadata(content).ok();
+    if (!good) problem(path, "not understood");
+  } else {
+    const auto parsed = parse_offset_checkpoint(content);
+    if (!parsed.ok()) return problem(path, parsed.error().message);
+    for (const auto& [partition, offset] : *parsed) {
+      line({"offset",
+            {text("topic", partition.topic), number("partition", partition.partition.value()),
+             number("offset", offset.value())}});
+    }
+  }
+}
+
+}  // namespace
+
+std::string DumpLine::to_text() const {
+  std::string out = kind == "record" ? "|" : "";
+  for (const DumpField& field : fields) {
+    if (!out.empty()) out += ' ';
+    out += field.name + ": " + escape(field.value, false);
+  }
+  return out;
+}
+
+std::string DumpLine::to_json() const {
+  std::string out = fmt::format("{{\"kind\":\"{}\"", kind);
+  for (const DumpField& field : fields) {
+    out += fmt::format(",\"{}\":", escape(field.name, true));
+    out += field.quoted ? fmt::format("\"{}\"", escape(field.value, true)) : field.value;
+  }
+  return out + "}";
+}
+
+base::Task<base::Result<DumpReport>> dump_file(io::Directory& directory, std::string path, DumpOptions options,
+                                               DumpSink sink) {
+  Dump dump{directory, options, std::move(sink), {}, base::Offset{0}, {}};
+  STELE_CO_TRY(co_await dump.file(std::move(path)));
+  co_return dump.report;
+}
+
+base::Task<base::Result<DumpReport>> dump_partition(io::Directory& log_dir, std::string name, DumpOptions options,
+                                                    DumpSink sink) {
+  Dump dump{log_dir, options, std::move(sink), {}, base::Offset{0}, {}};
+  STELE_CO_TRY_ASSIGN(const std::vector<io::Entry> entries, co_await log_dir.list(name));
+  for (const bool logs : {true, false}) {  // the indexes are held against what the logs hold
+    for (const io::Entry& entry : entries) {
+      const std::string_view file = entry.name;
+      if (parse_offset_file_name(file, kLogSuffix).has_value() != logs) continue;
+      const bool known = logs || file == kEpochCheckpointName || file == kPartitionMetadataName ||
+                         parse_offset_file_name(file, kIndexSuffix) || parse_offset_file_name(file, kTimeIndexSuffix) ||
+                         parse_offset_file_name(file, kTransactionIndexSuffix) ||
+                         parse_offset_file_name(file, kSnapshotSuffix);
+      if (!known) continue;
+      STELE_CO_TRY(co_await dump.file(name + "/" + entry.name));
+    }
+  }
+  co_return dump.report;
+}
+
+}  // namespace stele::log
