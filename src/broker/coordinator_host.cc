@@ -106,7 +106,9 @@ class CoordinatorHost::Hosted final : public coordinator::CoordinatorLog, public
     coordinator::GroupLoader loader(machine, decompressor, shard.log());
     const base::Offset end = partition_->log()->assigned_end();
     base::Offset at = partition_->log()->log_start_offset();
-    while (at < end) {
+    // What an earlier leadership of ours appended may still be on its way.
+    const auto written = at < end ? co_await partition_->log()->wait_written(end + -1) : base::Result<void>{};
+    while (written.ok() && at < end) {
       auto read = co_await partition_->log()->read(at, kLoadBytes, end, true);
       auto loaded = read.ok() ? loader.load(read->batches) : base::Result<size_t>{read.error()};
       if (!loaded.ok()) {
@@ -117,6 +119,12 @@ class CoordinatorHost::Hosted final : public coordinator::CoordinatorLog, public
       }
       if (read->next_offset <= at) break;
       at = read->next_offset;
+    }
+    if (at < end) {
+      shard.log().error("{}: the groups can't be loaded beyond offset {} of {}, their clients are refused",
+                        partition_->name(), at.value(), end.value());
+      host_.deliver(runtime_.resign());
+      co_return;
     }
     loader.finish(partition_->key().partition.value());
     host_.deliver(runtime_.finish_loading(partition_->high_watermark(), now_of(shard)));
@@ -187,7 +195,8 @@ std::shared_ptr<CoordinatorHost::Waiting> CoordinatorHost::start(Hosted* hosted,
 
 base::Task<GroupReplyBody> CoordinatorHost::submit(PartitionKey key, GroupCommand command) {
   auto found = hosted_.find(key);
-  if (found == hosted_.end()) {
+  const auto partition = shard_.find(key);
+  if (found == hosted_.end() || !partition || !found->second->is_current(*partition)) {
     refresh();
     found = hosted_.find(key);
   }
