@@ -12,12 +12,17 @@ at = ["--bootstrap-server", run.address]
 LINES = [line.decode() for line in corpus.text_lines()[:400] if line.isascii() and b"\t" not in line]
 
 
+def create(tools, topic, partitions, *arguments):
+    """Creates a topic and waits for its leaders: see wire.served() for what else a producer can run into."""
+    text = tools.run("kafka-topics", *at, "--create", "--topic", topic, "--partitions", str(partitions), *arguments)
+    check(f"Created topic {topic}." in text, text)
+    run.wait_served(topic, partitions)
+
+
 def topics(tools):
     step("kafka-topics")
     topic = run.topic("one")
-    text = tools.run("kafka-topics", *at, "--create", "--topic", topic, "--partitions", "2", "--config",
-                     "segment.bytes=1048576")
-    check(f"Created topic {topic}." in text, text)
+    create(tools, topic, 2, "--config", "segment.bytes=1048576")
     check(topic in tools.run("kafka-topics", *at, "--list").splitlines(), "--list")
     text = tools.run("kafka-topics", *at, "--describe", "--topic", topic)
     check(re.search(rf"Topic: {topic}\tTopicId: \S+\tPartitionCount: 2\tReplicationFactor: 1\t.*segment.bytes=1048576",
@@ -60,7 +65,7 @@ def console(tools):
     for codec in corpus.CODECS:
         topic = run.topic("console-" + codec)
         feed = "".join(f"source:licenses,n:{i}\tkey-{i}\t{line}\n" for i, line in enumerate(LINES)).encode()
-        tools.run("kafka-topics", *at, "--create", "--topic", topic, "--partitions", "1")
+        create(tools, topic, 1)
         tools.run("kafka-console-producer", *at, "--topic", topic, "--compression-codec", codec, "--reader-property",
                   "parse.key=true", "--reader-property", "parse.headers=true", feed=feed)
         text = tools.output("kafka-console-consumer", *at, "--topic", topic, "--from-beginning", "--max-messages",
@@ -114,8 +119,7 @@ def log_dirs(tools):
         check(payloads == LINES, f"{codec}: the dump differs: {payloads[:3]}")
     step("kafka-dump-log of rolled segments and their indexes")
     topic = run.topic("rolled")
-    tools.run("kafka-topics", *at, "--create", "--topic", topic, "--partitions", "1", "--config",
-              "segment.bytes=1048576")
+    create(tools, topic, 1, "--config", "segment.bytes=1048576")
     tools.run("kafka-producer-perf-test", "--topic", topic, "--num-records", "6000", "--record-size", "600",
               "--throughput", "-1", "--bootstrap-server", run.address)
     partition, _ = placed(tools, topic)
@@ -153,7 +157,7 @@ def dump(tools, path, *arguments):
 def perf(tools):
     step("kafka-producer-perf-test, kafka-consumer-perf-test")
     topic = run.topic("perf")
-    tools.run("kafka-topics", *at, "--create", "--topic", topic, "--partitions", "3")
+    create(tools, topic, 3)
     text = tools.output("kafka-producer-perf-test", "--topic", topic, "--num-records", "50000", "--record-size", "500",
                         "--throughput", "-1", "--bootstrap-server", run.address, "--command-property", "acks=all",
                         "compression.type=lz4")
