@@ -25,7 +25,7 @@ struct LogOptions {
   int64_t producer_id_expiration_ms = 24 * 60 * 60 * 1000;  // producer.id.expiration.ms
 };
 
-// Told on the shard of the log, outside of any call into it.
+// Told on the shard of the log, outside of any call into it. Must not destroy the log.
 class LogObserver {
  public:
   virtual ~LogObserver() = default;

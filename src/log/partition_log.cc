@@ -158,6 +158,7 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
   STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await segment->log_file());
   STELE_CHECK(position == segment->written(), "{} after {}", position, segment->written());
   auto written = co_await file->write(position, parts);
+  if (failure_) co_return *failure_;  // a sync failed meanwhile: the queue is gone
   if (!written.ok()) {
     // What the write left behind is no batch that anyone was told of.
     if (auto cut = co_await file->truncate(position); !cut.ok()) {
@@ -232,9 +233,9 @@ base::Task<base::Result<void>> PartitionLog::wait_end(base::Offset last, bool sy
       co_return base::Error{ErrorCode::kOffsetOutOfRange,
                             fmt::format("{}: offset {} was cut off", place_.name, last.value())};
     }
-    if (synced) request_flush();
     EndWaiter waiter(shard_.executor(), last, synced);
     waiters_.push_back(waiter);
+    if (synced) request_flush();  // may be over before it returns
     co_await waiter.signal.wait();
   }
 }

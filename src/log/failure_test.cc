@@ -1,0 +1,152 @@
+// Disks that fail, and what goes together in one write or one sync.
+#include "log/log_fixture.h"
+
+namespace stele::log {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Offset;
+using base::Result;
+using base::Task;
+
+struct Disk {
+  int writes = 0;
+  int syncs = 0;
+  bool fail_writes = false;
+  bool fail_syncs = false;
+};
+
+Error broken() { return {ErrorCode::kKafkaStorageError, "the disk is broken", EIO}; }
+
+class CountedFile final : public io::File {
+ public:
+  CountedFile(std::unique_ptr<io::File> inner, Disk& disk) : inner_(std::move(inner)), disk_(disk) {}
+  Task<Result<void>> write(uint64_t offset, std::span<const iovec> from) override {
+    ++disk_.writes;
+    if (!disk_.fail_writes) co_return co_await inner_->write(offset, from);
+    must(co_await inner_->write(offset, from.first(1)));  // a part of it is there
+    co_return broken();
+  }
+  Task<Result<size_t>> read(uint64_t offset, base::MutableBytes into) override { return inner_->read(offset, into); }
+  Result<size_t> try_read(uint64_t offset, base::MutableBytes into) override { return inner_->try_read(offset, into); }
+  Task<Result<void>> sync() override {
+    ++disk_.syncs;
+    if (disk_.fail_syncs) co_return broken();
+    co_return co_await inner_->sync();
+  }
+  Task<Result<void>> truncate(uint64_t size) override { return inner_->truncate(size); }
+  Result<uint64_t> size() const override { return inner_->size(); }
+
+ private:
+  std::unique_ptr<io::File> inner_;
+  Disk& disk_;
+};
+
+class CountedDirectory final : public io::Directory {
+ public:
+  CountedDirectory(std::shared_ptr<io::Directory> inner, Disk& disk) : inner_(std::move(inner)), disk_(disk) {}
+  Task<Result<std::unique_ptr<io::File>>> open(std::string path, io::OpenMode mode) override {
+    STELE_CO_TRY_ASSIGN(std::unique_ptr<io::File> file, co_await inner_->open(path, mode));
+    if (!path.ends_with(kLogSuffix)) co_return file;
+    co_return std::unique_ptr<io::File>{std::make_unique<CountedFile>(std::move(file), disk_)};
+  }
+  Task<Result<std::unique_ptr<io::Directory>>> open_directory(std::string path, bool create) override {
+    return inner_->open_directory(std::move(path), create);
+  }
+  Task<Result<std::vector<io::Entry>>> list(std::string path) override { return inner_->list(std::move(path)); }
+  Task<Result<void>> rename(std::string from, std::string to) override {
+    return inner_->rename(std::move(from), std::move(to));
+  }
+  Task<Result<void>> remove(std::string path) override { return inner_->remove(std::move(path)); }
+  Task<Result<void>> remove_tree(std::string path) override { return inner_->remove_tree(std::move(path)); }
+  Task<Result<void>> sync(std::string path) override { return inner_->sync(std::move(path)); }
+  Result<std::unique_ptr<io::FileLock>> lock(std::string path) override { return inner_->lock(std::move(path)); }
+  Result<io::Space> space() const override { return inner_->space(); }
+  const std::string& path() const override { return inner_->path(); }
+
+ private:
+  std::shared_ptr<io::Directory> inner_;
+  Disk& disk_;
+};
+
+struct Told final : LogObserver {
+  int written = 0;
+  int failed = 0;
+  void on_written(PartitionLog&) override { ++written; }
+  void on_failed(PartitionLog&, const Error&) override { ++failed; }
+};
+
+class FailureTest : public LogTest {
+ protected:
+  static Task<OpenLog> open_on(io::Shard& shard, Disk& disk, Told& told) {
+    OpenArgs args;
+    args.shard = &shard;
+    args.log_dir = std::make_shared<CountedDirectory>(co_await directory(shard), disk);
+    args.name = "t-0";
+    args.topic_id = kTestTopic;
+    args.observer = &told;
+    OpenLog log;
+    log.log = must(co_await PartitionLog::open(std::move(args)));
+    disk = {};
+    co_return log;
+  }
+};
+
+TEST_F(FailureTest, appends_of_one_turn_go_in_one_write_and_one_sync) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    Disk disk;
+    Told told;
+    OpenLog log = co_await open_on(shard, disk, told);
+    for (int i = 0; i < 20; ++i) must(log.append({.records = 1}));
+    must(co_await log->wait_synced(Offset{19}));
+    EXPECT_EQ(disk.writes, 1);
+    EXPECT_EQ(disk.syncs, 1);
+    EXPECT_EQ(told.written, 1);
+    EXPECT_EQ(log->synced_end(), Offset{20});
+  });
+}
+
+TEST_F(FailureTest, a_failed_write_ends_the_log_and_is_undone) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    Disk disk;
+    Told told;
+    OpenLog log = co_await open_on(shard, disk, told);
+    must(log.append({.records = 2}));
+    must(co_await log->wait_written(Offset{1}));
+    disk.fail_writes = true;
+    must(log.append({.records = 1}));
+    must(log.append({.records = 1}));
+    EXPECT_EQ((co_await log->wait_written(Offset{3})).code(), ErrorCode::kKafkaStorageError);
+    EXPECT_EQ(log->assigned_end(), Offset{2}) << "the unwritten tail is undone";
+    disk.fail_writes = false;
+    EXPECT_EQ(log.append({.records = 1}).code(), ErrorCode::kKafkaStorageError) << "never tried again";
+    EXPECT_EQ((co_await log->flush()).code(), ErrorCode::kKafkaStorageError);
+    EXPECT_EQ((co_await log->close_clean()).code(), ErrorCode::kKafkaStorageError);
+    EXPECT_EQ(told.failed, 1);
+    EXPECT_EQ(disk.writes, 2);
+  });
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open(shard, {});
+    EXPECT_EQ(log->assigned_end(), Offset{2});
+  });
+}
+
+TEST_F(FailureTest, a_failed_sync_is_never_tried_again) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    Disk disk;
+    Told told;
+    OpenLog log = co_await open_on(shard, disk, told);
+    must(log.append({.records = 2}));
+    disk.fail_syncs = true;
+    EXPECT_EQ((co_await log->wait_synced(Offset{1})).code(), ErrorCode::kKafkaStorageError);
+    disk.fail_syncs = false;
+    EXPECT_EQ((co_await log->wait_synced(Offset{1})).code(), ErrorCode::kKafkaStorageError);
+    EXPECT_EQ(log->synced_end(), Offset{0});
+    EXPECT_EQ(disk.syncs, 1);
+    EXPECT_EQ(told.failed, 1);
+  });
+}
+
+}  // namespace
+}  // namespace stele::log
