@@ -58,20 +58,21 @@ struct TestBroker {
   // On each shard: opens its partitions and publishes the view.
   base::Task<void> start(io::Shard& shard) {
     auto& at = shards[shard.id().value()];
-    at = std::make_unique<BrokerShard>(shard, BrokerIdentity{base::BrokerId{1}, "cluster"});
+    at = std::make_unique<BrokerShard>(shard);
     auto opened = co_await shard.open_directory("/data", true);
     at->set_directories({std::shared_ptr<io::Directory>{std::move(opened).value()}});
     at->set_view(view(1, false));
+    std::vector<HostOrder> orders;
     for (int32_t i = 0; i < kPartitions; ++i) {
       if (static_cast<uint32_t>(i) % kShards != shard.id().value()) continue;
-      HostOrder order;
+      HostOrder& order = orders.emplace_back();
       order.key = key(i);
       order.name = {std::string(kOffsetsTopic), base::PartitionIndex{i}};
       order.state = {base::LeaderEpoch{0}, 0, true};
       order.rules = rules_of(at->view()->config(), at->view()->image(), std::string(kOffsetsTopic));
-      auto hosted = co_await host_here(*at, std::move(order));
-      hosted.value();
     }
+    const auto outcomes = co_await host_here(*at, std::move(orders));
+    for (const auto& outcome : outcomes) EXPECT_FALSE(outcome.error.has_value());
     at->set_view(view(2, true));
   }
   bool ready() const {
