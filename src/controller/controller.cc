@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "metadata/format.h"
 #include "wire/abort_transaction_record.h"
 #include "wire/begin_transaction_record.h"
 #include "wire/config_record.h"
 #include "wire/end_transaction_record.h"
-#include "wire/feature_level_record.h"
 #include "wire/register_controller_record.h"
 
 namespace stele::controller {
@@ -104,20 +104,6 @@ void Controller::refresh_config() {
 
 namespace {
 
-Records newest_levels() {
-  Records out;
-  const auto add = [&](const metadata::SupportedFeature& feature) {
-    wire::FeatureLevelRecord record;
-    record.name = feature.name;
-    record.feature_level = feature.max;
-    out.push_back(encode_record(record, 0));
-  };
-  for (const auto& feature : metadata::supported_features()) {
-    if (feature.name != metadata::kKraftFeature) add(feature);
-  }
-  return out;
-}
-
 base::ByteVector register_controller(base::BrokerId node, base::Uuid incarnation,
                                      const std::vector<metadata::Endpoint>& endpoints) {
   wire::RegisterControllerRecord record;
@@ -150,7 +136,7 @@ std::vector<Records> Controller::activation(const Records& bootstrap, base::Uuid
     base = image_->before_transaction;
   }
   if (base->features.empty()) {
-    Records seed = bootstrap.empty() ? newest_levels() : bootstrap;
+    Records seed = bootstrap.empty() ? metadata::bootstrap_records(metadata::kMetadataVersionLatest) : bootstrap;
     // Whether min.insync.replicas is written depends on the levels in there.
     metadata::Delta levels{std::make_shared<const metadata::Image>()};
     for (const auto& record : seed) STELE_CHECK(levels.apply(record).ok());

@@ -23,7 +23,7 @@ struct SnapshotForm {
   base::Timestamp last_contained{0};
   base::Timestamp now{0};
   // Carried along from the log; version 0 writes neither.
-  ControlState control;
+  ControlState control{};
 };
 // The bytes of a snapshot file.
 base::ByteVector write_snapshot(const Records& records, const SnapshotForm& form);
