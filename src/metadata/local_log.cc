@@ -281,9 +281,7 @@ Task<Result<Claim>> LocalLog::claim() {
   STELE_CO_TRY(co_await write_epoch_file());
   last_epoch_ = epoch;
   claimed_ = epoch;
-  std::optional<base::DirectoryId> directory;
-  if (quorum_.data_version > 0) directory = options_.directory;
-  base::ByteVector change = leader_change_batch(assigned_, epoch, options_.node, directory, shard_.clock().wall());
+  base::ByteVector change = leader_change_batch(assigned_, epoch, options_.node, shard_.clock().wall());
   const AppendOutcome outcome = co_await append(epoch, assigned_, std::move(change));
   if (outcome != AppendOutcome::kCommitted) {
     co_return storage(fmt::format("the metadata log in {} cannot be written", directory_->path()));

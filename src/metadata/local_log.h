@@ -24,7 +24,7 @@ inline constexpr char kMetadataLogDirectory[] = "__cluster_metadata-0";
 
 struct LocalLogOptions {
   base::BrokerId node{0};
-  // Of the log dir; the LeaderChange entries of a quorum with kraft.version 1 name it.
+  // Of the log dir.
   base::DirectoryId directory;
   uint64_t segment_bytes = uint64_t{1} << 30;      // metadata.log.segment.bytes
   uint64_t retention_bytes = uint64_t{100} << 20;  // metadata.max.retention.bytes

@@ -103,14 +103,12 @@ base::ByteVector record_batch(base::Offset index, base::LeaderEpoch epoch, const
 }
 
 base::ByteVector leader_change_batch(base::Offset index, base::LeaderEpoch epoch, base::BrokerId leader,
-                                     const std::optional<base::DirectoryId>& directory, base::Timestamp now) {
-  const int16_t version = directory ? 1 : 0;
+                                     base::Timestamp now) {
   wire::LeaderChangeMessage message;
-  message.version = version;
   message.leader_id = leader.value();
-  message.voters.push_back({leader.value(), directory.value_or(base::kZeroUuid)});
+  message.voters.push_back({leader.value(), base::kZeroUuid});
   message.granting_voters = message.voters;
-  return control_batch(index, epoch, {{Control::kLeaderChange, encode_message(message, version)}}, now);
+  return control_batch(index, epoch, {{Control::kLeaderChange, encode_message(message, 0)}}, now);
 }
 
 ControlState standalone_control(base::BrokerId node, base::DirectoryId directory, std::string_view listener,

@@ -35,9 +35,10 @@ base::Result<ImagePtr> read_snapshot(base::Bytes file);
 // The metadata records of a snapshot file (of bootstrap.checkpoint), coded.
 base::Result<Records> read_snapshot_records(base::Bytes file);
 
-// One control batch: LeaderChange of a quorum with this one voter. With kraft.version 1 it names the voter's directory.
+// One control batch: LeaderChange of a quorum with this one voter. Always of version 0, as Kafka writes it even with
+// kraft.version 1: its own tools read no other.
 base::ByteVector leader_change_batch(base::Offset index, base::LeaderEpoch epoch, base::BrokerId leader,
-                                     const std::optional<base::DirectoryId>& directory, base::Timestamp now);
+                                     base::Timestamp now);
 // One batch of metadata records as Kafka's controller appends them.
 base::ByteVector record_batch(base::Offset index, base::LeaderEpoch epoch, const Records& records, base::Timestamp now);
 
