@@ -41,7 +41,7 @@ int report(const base::Error& error, bool json) {
   } else {
     fmt::print(stderr, "stele: {}\n", error.message);
   }
-  return kExitRefused;
+  return kRefused;
 }
 
 int report_usage(std::string_view sentence, bool json) {
@@ -54,7 +54,7 @@ int report_usage(std::string_view sentence, bool json) {
   } else {
     fmt::print(stderr, "stele: {}\n", sentence);
   }
-  return kExitUsage;
+  return kWrongUsage;
 }
 
 }  // namespace stele::app

@@ -30,7 +30,7 @@ void add_help(CLI::App& program, Chosen& chosen) {
         name += " " + word;
       }
       fmt::print("{}", at->get_formatter()->make_help(at, name, CLI::AppFormatMode::Normal));
-      return stele::app::kExitOk;
+      return stele::app::kDone;
     };
   });
 }
@@ -48,19 +48,21 @@ int main(int argc, char** argv) {
   program.get_formatter()->column_width(34);
   Chosen chosen;
   stele::app::add_topic_commands(program, chosen);
+  stele::app::add_produce_command(program, chosen);
+  stele::app::add_consume_command(program, chosen);
   stele::app::add_docs_commands(program, chosen);
   add_help(program, chosen);
   if (argc == 1) {
     fmt::print(stderr, "{}", program.help());
-    return stele::app::kExitUsage;
+    return stele::app::kWrongUsage;
   }
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // --help and --version come here too, with exit code 0.
-    return program.exit(error) == 0 ? stele::app::kExitOk : stele::app::kExitUsage;
+    return program.exit(error) == 0 ? stele::app::kDone : stele::app::kWrongUsage;
   }
   const int code = chosen();
-  if (std::fflush(stdout) != 0) return stele::app::kExitRefused;
+  if (std::fflush(stdout) != 0) return stele::app::kRefused;
   return code;
 }
