@@ -41,7 +41,7 @@ int report(const base::Error& error, bool json) {
   } else {
     fmt::print(stderr, "stele: {}\n", error.message);
   }
-  return kRefused;
+  return kExitRefused;
 }
 
 int report_usage(std::string_view sentence, bool json) {
@@ -54,7 +54,7 @@ int report_usage(std::string_view sentence, bool json) {
   } else {
     fmt::print(stderr, "stele: {}\n", sentence);
   }
-  return kWrongUsage;
+  return kExitUsage;
 }
 
 }  // namespace stele::app

@@ -12,9 +12,9 @@ class App;
 
 namespace stele::app {
 
-inline constexpr int kDone = 0;
-inline constexpr int kRefused = 1;     // a broker said no, or could not be reached; damage was found
-inline constexpr int kWrongUsage = 2;  // the command line, or a file named on it, is wrong
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitRefused = 1;  // a broker said no, or could not be reached; damage was found
+inline constexpr int kExitUsage = 2;    // the command line, or a file named on it, is wrong
 
 // What the command line asked for: set while it is parsed, run afterwards.
 using Chosen = std::function<int()>;
@@ -32,9 +32,9 @@ void add_docs_commands(CLI::App& program, Chosen& chosen);
 void print_line(std::string_view line);
 
 // "stele: CODE: sentence" on standard error, with what to do about it on a second line; one JSON line where `json`.
-// Answers kRefused.
+// Answers kExitRefused.
 int report(const base::Error& error, bool json);
-// The same for a fault in what the user wrote. Answers kWrongUsage.
+// The same for a fault in what the user wrote. Answers kExitUsage.
 int report_usage(std::string_view sentence, bool json);
 
 }  // namespace stele::app

@@ -158,7 +158,7 @@ int consume(const ConsumeArguments& arguments) {
   }
   progress.finish();
   if (!arguments.quiet && !arguments.client.json) fmt::print(stderr, "{}\n", progress.summary());
-  return read.ok() ? kDone : report(read.error(), arguments.client.json);
+  return read.ok() ? kExitOk : report(read.error(), arguments.client.json);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ void add_docs_commands(CLI::App& program, Chosen& chosen) {
     chosen = [] {
       const std::string page = config::configuration_manual();
       std::fwrite(page.data(), 1, page.size(), stdout);
-      return kDone;
+      return kExitOk;
     };
   });
 }

@@ -30,7 +30,7 @@ void add_help(CLI::App& program, Chosen& chosen) {
         name += " " + word;
       }
       fmt::print("{}", at->get_formatter()->make_help(at, name, CLI::AppFormatMode::Normal));
-      return stele::app::kDone;
+      return stele::app::kExitOk;
     };
   });
 }
@@ -54,15 +54,15 @@ int main(int argc, char** argv) {
   add_help(program, chosen);
   if (argc == 1) {
     fmt::print(stderr, "{}", program.help());
-    return stele::app::kWrongUsage;
+    return stele::app::kExitUsage;
   }
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // --help and --version come here too, with exit code 0.
-    return program.exit(error) == 0 ? stele::app::kDone : stele::app::kWrongUsage;
+    return program.exit(error) == 0 ? stele::app::kExitOk : stele::app::kExitUsage;
   }
   const int code = chosen();
-  if (std::fflush(stdout) != 0) return stele::app::kRefused;
+  if (std::fflush(stdout) != 0) return stele::app::kExitRefused;
   return code;
 }

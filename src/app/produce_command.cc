@@ -113,7 +113,7 @@ class Producer {
       fmt::print(stderr, "{} to '{}'\n", progress_.summary(), arguments_.topic);
     }
     if (!sent.ok()) return report(sent.error(), arguments_.client.json);
-    if (deliveries_.failed == 0) return kDone;
+    if (deliveries_.failed == 0) return kExitOk;
     return report(rd_error(deliveries_.first_failure, fmt::format("{} of {} records were not written; the first",
                                                                   deliveries_.failed, progress_.count())),
                   arguments_.client.json);

@@ -32,7 +32,7 @@ struct TopicArguments {
 // Prints what became of each topic; the exit code of all of them.
 int conclude(const std::vector<TopicOutcome>& outcomes, std::string_view done, const TopicArguments& arguments,
              base::ErrorCode accepted) {
-  int code = kDone;
+  int code = kExitOk;
   for (const TopicOutcome& outcome : outcomes) {
     const bool passed = !outcome.error || outcome.error->code == accepted;
     if (!passed) {
@@ -75,7 +75,7 @@ int list(const TopicArguments& arguments) {
   if (!topics.ok()) return report(topics.error(), arguments.client.json);
   std::erase_if(*topics, [&](const Topic& topic) { return topic.internal && !arguments.internal; });
   for (const std::string& line : list_lines(*topics, arguments.client.json)) print_line(line);
-  return kDone;
+  return kExitOk;
 }
 
 int describe(const TopicArguments& arguments) {
@@ -87,7 +87,7 @@ int describe(const TopicArguments& arguments) {
     std::erase_if(*topics, [&](const Topic& topic) { return topic.internal && !arguments.internal; });
   }
   if (auto read = read_configs(*client, *topics); !read.ok()) return report(read.error(), arguments.client.json);
-  int code = kDone;
+  int code = kExitOk;
   for (const Topic& topic : *topics) {
     if (topic.error) {
       code = report(*topic.error, arguments.client.json);
@@ -118,7 +118,7 @@ int alter(const TopicArguments& arguments) {
   }
   TopicOutcome outcome{.name = arguments.names.front()};
   print_line(outcome_text(outcome, "altered", arguments.dry_run, arguments.client.json));
-  return kDone;
+  return kExitOk;
 }
 
 CLI::App* add(CLI::App& topic, Chosen& chosen, std::string name, std::string text, int (*run)(const TopicArguments&),
