@@ -6,18 +6,13 @@
 
 namespace stele::broker {
 
-BrokerShard::BrokerShard(io::Shard& shard, BrokerIdentity identity) : home_(shard), identity_(std::move(identity)) {}
+BrokerShard::BrokerShard(io::Shard& shard) : home_(shard) {}
 
 BrokerShard::~BrokerShard() = default;
 
 CoordinatorHost& BrokerShard::coordinators() {
   if (!coordinators_) coordinators_ = std::make_unique<CoordinatorHost>(*this);
   return *coordinators_;
-}
-
-base::ShardId BrokerShard::coordinator_shard(std::string_view group) const {
-  const auto key = group_partition(*view_, group);
-  return (key ? owner_of(*key) : std::nullopt).value_or(shard().id());
 }
 
 void BrokerShard::set_view(std::shared_ptr<const ClusterView> view) {

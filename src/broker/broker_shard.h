@@ -32,11 +32,12 @@ inline constexpr base::ShardId kControlShard{0};
 // Used on its own shard only, save for home(), which other shards send to.
 class BrokerShard {
  public:
-  BrokerShard(io::Shard& shard, BrokerIdentity identity);
+  explicit BrokerShard(io::Shard& shard);
   ~BrokerShard();
 
   io::Shard& shard() const { return home_.shard; }
   ShardHome& home() { return home_; }
+  void set_identity(BrokerIdentity identity) { identity_ = std::move(identity); }
   const BrokerIdentity& identity() const { return identity_; }
   // All shards of this broker, by id; set once before anything runs.
   void set_peers(std::vector<BrokerShard*> peers) { peers_ = std::move(peers); }
@@ -55,8 +56,6 @@ class BrokerShard {
 
   // The group coordinators of this shard; made when first asked for.
   CoordinatorHost& coordinators();
-  // The shard that owns the group's partition of __consumer_offsets, or this one while there is no such topic.
-  base::ShardId coordinator_shard(std::string_view group) const;
   // The shard that owns a partition; nothing where this broker does not host it.
   std::optional<base::ShardId> owner_of(const PartitionKey& key) const { return view_->owner_of(key); }
   // Null where this shard does not have it.
@@ -73,7 +72,7 @@ class BrokerShard {
     directories_ = std::move(directories);
   }
   const std::shared_ptr<io::Directory>& directory(size_t log_dir) const { return directories_.at(log_dir); }
-  // What the partitions of this shard tell of a log that failed.
+  // Told on this shard of a log that failed.
   void set_on_log_failed(Partition::OnFailed on_failed) { on_log_failed_ = std::move(on_failed); }
   const Partition::OnFailed& on_log_failed() const { return on_log_failed_; }
 

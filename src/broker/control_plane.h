@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "broker/hosting.h"
 
 namespace stele::broker {
 
@@ -23,6 +24,10 @@ class ControlPlane {
   virtual base::Task<std::map<std::string, base::Error>> create_missing(std::vector<std::string> topics) = 0;
   // A producer id that nobody else has or had.
   virtual base::Task<base::Result<base::ProducerId>> next_producer_id() = 0;
+  // Returns once every shard knows, and hosts, what the controller has committed before the call.
+  virtual base::Task<void> catch_up() = 0;
+  // How every partition of this broker stands.
+  virtual base::Task<std::vector<Standing>> standings() = 0;
   virtual ControllerHost& controller() = 0;
   virtual LogDirs& log_dirs() = 0;
 };

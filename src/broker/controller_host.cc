@@ -84,21 +84,23 @@ base::Task<base::Result<void>> ControllerHost::append(const metadata::Records& r
   auto changes = core_->replay(batch);
   STELE_CHECK(changes.ok(), "the controller wrote what it cannot read: {}",
               changes.ok() ? "" : changes.error().message);
-  const metadata::ImagePtr image = core_->image();
+  appended_.push_back({core_->image(), *std::move(changes)});
   const metadata::AppendOutcome outcome = co_await log_->append(epoch_, index, std::move(batch));
   if (outcome != metadata::AppendOutcome::kCommitted) {
     co_return fail("the metadata log did not take a write; its state on disk is unknown");
   }
   bytes_since_snapshot_ += size;
-  publish(image, *changes);
+  publish();
   tend();
   co_return base::Result<void>{};
 }
 
-void ControllerHost::publish(metadata::ImagePtr image, const metadata::Changes& changes) {
-  STELE_CHECK(image->next_index > committed_->next_index, "commits out of order");
-  committed_ = std::move(image);
-  changes_.add(changes);
+void ControllerHost::publish() {
+  while (!appended_.empty() && appended_.front().image->next_index <= log_->end()) {
+    committed_ = std::move(appended_.front().image);
+    changes_.add(appended_.front().changes);
+    appended_.pop_front();
+  }
   if (follower_ != nullptr) follower_->set();
 }
 

@@ -2,6 +2,7 @@
 // kControlShard.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -64,7 +65,8 @@ class ControllerHost {
   ControllerHost(io::Shard& shard, std::unique_ptr<metadata::MetadataLog> log, SnapshotOptions options);
   base::Task<base::Result<void>> read_all();
   base::Task<void> write_snapshot(metadata::ImagePtr image);
-  void publish(metadata::ImagePtr image, const metadata::Changes& changes);
+  // Publishes every batch that the log has committed, in their order, whatever the order in which their waits end.
+  void publish();
   base::Error fail(std::string reason);
 
   io::Shard& shard_;
@@ -72,7 +74,12 @@ class ControllerHost {
   SnapshotOptions options_;
   std::unique_ptr<controller::Controller> core_;
   metadata::ImagePtr committed_;
-  metadata::Changes changes_;  // since the follower last took them
+  struct Appended {
+    metadata::ImagePtr image;
+    metadata::Changes changes;
+  };
+  std::deque<Appended> appended_;  // not committed yet
+  metadata::Changes changes_;      // since the follower last took them
   base::Signal* follower_ = nullptr;
   base::LeaderEpoch epoch_;
   std::optional<base::Error> failure_;

@@ -4,6 +4,7 @@ namespace stele::broker {
 
 namespace {
 
+constexpr int kOpenAtOnce = 8;  // reads of one recovery go on while another waits
 constexpr base::Duration kFileIdle = std::chrono::seconds{60};
 
 Standing standing_of(const Partition& partition) {
@@ -18,9 +19,7 @@ Standing standing_of(const Partition& partition) {
           .failed = log.failure().has_value()};
 }
 
-}  // namespace
-
-base::Task<base::Result<void>> host_here(BrokerShard& at, HostOrder order) {
+base::Task<base::Result<void>> host_one(BrokerShard& at, HostOrder order) {
   if (at.find(order.key) != nullptr) co_return base::Result<void>{};
   auto partition = std::make_shared<Partition>(order.key, order.name, order.state, order.rules.partition);
   partition->set_log_dir(order.log_dir);
@@ -42,6 +41,29 @@ base::Task<base::Result<void>> host_here(BrokerShard& at, HostOrder order) {
   co_return base::Result<void>{};
 }
 
+// Takes orders from the front of the list until none is left.
+base::Task<void> host_some(BrokerShard& at, std::vector<HostOrder>& orders, size_t& next,
+                           std::vector<HostOutcome>& outcomes) {
+  while (next < orders.size()) {
+    HostOrder order = std::move(orders[next++]);
+    HostOutcome outcome{order.key, order.log_dir, std::nullopt};
+    auto hosted = co_await host_one(at, std::move(order));
+    if (!hosted.ok()) outcome.error = std::move(hosted).error();
+    outcomes.push_back(std::move(outcome));
+  }
+}
+
+}  // namespace
+
+base::Task<std::vector<HostOutcome>> host_here(BrokerShard& at, std::vector<HostOrder> orders) {
+  std::vector<HostOutcome> outcomes;
+  size_t next = 0;
+  base::TaskScope workers{at.shard().executor(), [&at](std::exception_ptr fault) { at.home().on_fault(fault); }};
+  for (int i = 0; i < kOpenAtOnce; ++i) workers.spawn(host_some(at, orders, next, outcomes));
+  co_await workers.join();
+  co_return outcomes;
+}
+
 base::Task<bool> update_here(BrokerShard& at, std::vector<UpdateOrder> orders) {
   for (UpdateOrder& order : orders) {
     const auto partition = at.find(order.key);
@@ -50,6 +72,11 @@ base::Task<bool> update_here(BrokerShard& at, std::vector<UpdateOrder> orders) {
     partition->set_rules(std::move(order.rules.partition));
     partition->log()->set_options(order.rules.log);
   }
+  co_return true;
+}
+
+base::Task<bool> set_view_here(BrokerShard& at, std::shared_ptr<const ClusterView> view) {
+  at.set_view(std::move(view));
   co_return true;
 }
 

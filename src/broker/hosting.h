@@ -24,8 +24,13 @@ struct HostOrder {
   bool clean = false;
 };
 
-// Opens the log (recovering it where it was not closed cleanly) and takes the partition in.
-base::Task<base::Result<void>> host_here(BrokerShard& at, HostOrder order);
+struct HostOutcome {
+  PartitionKey key;
+  size_t log_dir = 0;
+  std::optional<base::Error> error;
+};
+// Opens the logs (recovering those that were not closed cleanly), several at a time, and takes the partitions in.
+base::Task<std::vector<HostOutcome>> host_here(BrokerShard& at, std::vector<HostOrder> orders);
 
 struct UpdateOrder {
   PartitionKey key;
@@ -41,6 +46,8 @@ struct Removed {
   std::string directory;
 };
 base::Task<base::Result<Removed>> remove_here(BrokerShard& at, PartitionKey key, base::Uuid unique);
+
+base::Task<bool> set_view_here(BrokerShard& at, std::shared_ptr<const ClusterView> view);
 
 // What the checkpoints of a log dir say of one partition.
 struct Standing {

@@ -4,10 +4,22 @@ namespace stele::broker {
 
 base::Task<base::Result<void>> LogDirs::open(std::vector<std::string> paths) {
   for (const std::string& path : paths) {
+    // Kafka makes a log dir that is not there; whether it may be formatted is looked at afterwards.
+    auto made = co_await shard_.open_directory(path, true);
+    if (!made.ok()) co_return std::move(made).error();
     auto dir = co_await log::LogDir::open(shard_, path);
     if (!dir.ok()) co_return std::move(dir).error();
-    dirs_.push_back({.dir = *std::move(dir)});
+    dirs_.emplace_back().dir = *std::move(dir);
   }
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> LogDirs::format(size_t index, metadata::Format format) {
+  std::unique_ptr<log::LogDir>& dir = dirs_.at(index).dir;
+  STELE_CO_TRY(co_await metadata::format_log_dir(*dir->directory(), std::move(format), shard_.clock().wall()));
+  const std::string path = dir->path();
+  dir.reset();  // its lock is taken again
+  STELE_CO_TRY_ASSIGN(dir, co_await log::LogDir::open(shard_, path));
   co_return base::Result<void>{};
 }
 

@@ -9,6 +9,7 @@
 
 #include "broker/hosting.h"
 #include "log/log_dir.h"
+#include "metadata/format.h"
 
 namespace stele::broker {
 
@@ -18,6 +19,9 @@ class LogDirs {
 
   // Opens and locks every path; all or none.
   base::Task<base::Result<void>> open(std::vector<std::string> paths);
+
+  // Formats a blank dir and reads it anew.
+  base::Task<base::Result<void>> format(size_t index, metadata::Format format);
 
   size_t size() const { return dirs_.size(); }
   log::LogDir& dir(size_t index) { return *dirs_.at(index).dir; }

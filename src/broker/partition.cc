@@ -12,6 +12,7 @@ void Partition::attach(std::unique_ptr<log::PartitionLog> log) {
   high_watermark_ = log_->written_end();
   log_->high_watermark_moved(high_watermark_);
   size_seen_ = log_->size_bytes();
+  if (state_.leader) log_->begin_epoch(state_.leader_epoch);
 }
 
 void Partition::retire() {
@@ -27,7 +28,9 @@ void Partition::set_offline() {
 void Partition::set_state(const PartitionState& state) {
   const bool changed = state.leader != state_.leader || state.leader_epoch != state_.leader_epoch;
   state_ = state;
-  if (changed) wake_all();
+  if (!changed) return;
+  if (state_.leader) log_->begin_epoch(state_.leader_epoch);
+  wake_all();
 }
 
 void Partition::set_rules(PartitionRules rules) {

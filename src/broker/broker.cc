@@ -1,0 +1,336 @@
+#include "broker/broker.h"
+
+#include "metadata/format.h"
+#include "metadata/local_log.h"
+#include "wire/codec.h"
+#include "wire/create_topics_request.h"
+
+namespace stele::broker {
+
+namespace {
+
+constexpr std::string_view kOffsetsTopic = "__consumer_offsets";
+
+template <class Order>
+using PerShard = std::vector<std::vector<Order>>;
+
+base::Error config_error(std::string text) { return {base::ErrorCode::kInvalidConfig, std::move(text)}; }
+
+// Runs `start(shard)`, which returns a Task, on every shard at once and waits for all.
+template <class R, class Start>
+base::Task<std::vector<R>> on_every_shard(BrokerShard& control, Start start) {
+  std::vector<base::Task<R>> running;
+  for (uint32_t i = 0; i < control.shard_count(); ++i) {
+    BrokerShard& peer = control.peer(base::ShardId{i});
+    running.push_back(run_on(control.shard(), peer.home(), [&peer, start, i]() { return start(peer, i); }));
+  }
+  std::vector<R> results;
+  for (auto& task : running) {
+    R result = co_await std::move(task);
+    results.push_back(std::move(result));
+  }
+  co_return results;
+}
+
+base::Task<base::Result<void>> prepare_here(BrokerShard& at, BrokerIdentity identity, std::vector<std::string> paths) {
+  at.set_identity(std::move(identity));
+  std::vector<std::shared_ptr<io::Directory>> directories;
+  for (const std::string& path : paths) {
+    auto directory = co_await at.shard().open_directory(path, false);
+    if (!directory.ok()) co_return std::move(directory).error();
+    directories.push_back(*std::move(directory));
+  }
+  at.set_directories(std::move(directories));
+  co_return base::Result<void>{};
+}
+
+}  // namespace
+
+Broker::Broker(BrokerShard& control)
+    : control_(control),
+      dirs_(control.shard()),
+      progress_signal_(control.shard().executor()),
+      fatal_(control.shard().executor()),
+      background_(control.shard().executor(), [this](std::exception_ptr fault) {
+        control_.home().on_fault(fault);
+        die("a task of the broker failed");
+      }) {}
+
+void Broker::die(std::string reason) {
+  if (fatal_reason_.empty()) fatal_reason_ = std::move(reason);
+  fatal_.set();
+}
+
+base::Task<base::Result<void>> Broker::open_dirs(std::shared_ptr<const config::BrokerConfig> config) {
+  config_ = std::move(config);
+  STELE_CO_TRY(co_await dirs_.open(config_->log_dirs()));
+  STELE_CO_TRY(co_await check_dirs());
+  STELE_CO_TRY(co_await dirs_.look_around());
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (config_->log_dirs()[i] == config_->metadata_log_dir()) metadata_dir_ = i;
+  }
+  const int64_t retention_ms = config_->number("metadata.max.retention.ms");
+  metadata::LocalLogOptions options{.node = identity_.id, .directory = dirs_.id(metadata_dir_)};
+  options.segment_bytes = static_cast<uint64_t>(config_->number("metadata.log.segment.bytes"));
+  options.retention_bytes = static_cast<uint64_t>(config_->number("metadata.max.retention.bytes"));
+  options.retention_ms = retention_ms;
+  auto directory = co_await control_.shard().open_directory(config_->log_dirs()[metadata_dir_], false);
+  if (!directory.ok()) co_return std::move(directory).error();
+  auto log = co_await metadata::LocalLog::open(control_.shard(), *std::move(directory), options);
+  if (!log.ok()) co_return std::move(log).error();
+  const SnapshotOptions snapshots{
+      .bytes_between = static_cast<uint64_t>(config_->number("metadata.log.max.record.bytes.between.snapshots")),
+      .interval_max = std::chrono::milliseconds{config_->number("metadata.log.max.snapshot.interval.ms")}};
+  auto host = co_await ControllerHost::load(control_.shard(), *std::move(log), snapshots);
+  if (!host.ok()) co_return std::move(host).error();
+  controller_ = *std::move(host);
+  const auto unenforced = controller_->image()->unenforced();
+  if (!unenforced.empty() && !config_->allow_insecure()) {
+    std::string list;
+    for (const std::string& what : unenforced) list += (list.empty() ? "" : ", ") + what;
+    co_return config_error(
+        fmt::format("the cluster's metadata holds {}, which Stele does not enforce yet: starting would "
+                    "open what they close. stele.allow.insecure=true starts all the same",
+                    list));
+  }
+  co_return base::Result<void>{};
+}
+
+// Whose log dirs these are; formats them where all are blank.
+base::Task<base::Result<void>> Broker::check_dirs() {
+  size_t blank = 0;
+  bool metadata_log = false;
+  bool partitions = false;
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    blank += dirs_.dir(i).is_blank() ? 1 : 0;
+    metadata_log |= dirs_.dir(i).has_metadata_log();
+    partitions |= !dirs_.dir(i).partitions().empty();
+  }
+  if (blank == dirs_.size()) co_return co_await format_dirs();
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    const auto& meta = dirs_.dir(i).meta();
+    const std::string& path = dirs_.dir(i).path();
+    if (!meta) {
+      co_return config_error(
+          fmt::format("log dir {} is not formatted, while another of log.dirs is in use: format it with "
+                      "`stele format`, or take it out of log.dirs",
+                      path));
+    }
+    if (meta->node_id.value() != config_->node_id() && config_->from_file()) {
+      co_return config_error(fmt::format("log dir {} belongs to node {}, but node.id is {}", path,
+                                         meta->node_id.value(), config_->node_id()));
+    }
+    const auto& first = dirs_.dir(0).meta();
+    if (first && meta->cluster_id != first->cluster_id) {
+      co_return config_error(fmt::format("log dirs {} and {} belong to different clusters, {} and {}",
+                                         dirs_.dir(0).path(), path, first->cluster_id, meta->cluster_id));
+    }
+    if (!meta->directory_id) {
+      log::MetaProperties with_id = *meta;
+      with_id.directory_id = base::Uuid::make_random(control_.shard().random());
+      STELE_CO_TRY(co_await dirs_.dir(i).write_meta(with_id, control_.shard().clock().wall()));
+    }
+  }
+  if (partitions && !metadata_log) {
+    co_return config_error(
+        "the log dirs hold partitions but no metadata log (__cluster_metadata-0), so that every one of them would be "
+        "taken "
+        "for a stray: put the metadata log back, or start with empty log dirs");
+  }
+  identity_ = {dirs_.dir(0).meta()->node_id, dirs_.dir(0).meta()->cluster_id};
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Broker::format_dirs() {
+  identity_ = {base::BrokerId{config_->node_id()}, base::Uuid::make_random(control_.shard().random()).to_string()};
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    metadata::Format format{.cluster_id = identity_.cluster_id,
+                            .node = identity_.id,
+                            .directory = base::Uuid::make_random(control_.shard().random()),
+                            .version = metadata::kMetadataVersionLatest,
+                            .standalone = std::nullopt};
+    STELE_CO_TRY(co_await dirs_.format(i, std::move(format)));
+  }
+  control_.shard().log().info("formatted {} empty log dir{}: cluster id {}", dirs_.size(), dirs_.size() == 1 ? "" : "s",
+                              identity_.cluster_id);
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Broker::start(BrokerOptions options) {
+  options_ = std::move(options);
+  // From the first write on, a crash leaves dirs that must be recovered.
+  for (size_t i = 0; i < dirs_.size(); ++i) STELE_CO_TRY(co_await dirs_.dir(i).begin());
+  const controller::Options core{
+      .node = identity_.id, .session_timeout = std::chrono::milliseconds{config_->number("broker.session.timeout.ms")}};
+  STELE_CO_TRY(co_await controller_->activate(
+      core, options_.config, {}, base::Uuid::make_random(control_.shard().random()), options_.controller_endpoints));
+  STELE_CO_TRY(co_await prepare_shards());
+  STELE_CO_TRY(co_await register_here());
+  STELE_CO_TRY(co_await host_found());
+  controller_->follow(&progress_signal_);
+  background_.spawn(follow());
+  STELE_CO_TRY(co_await heartbeat());
+  co_await catch_up();
+  progress_.serving = true;
+  background_.spawn(keep_alive());
+  background_.spawn(keep_checkpoints());
+  background_.spawn(keep_tidy());
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Broker::prepare_shards() {
+  per_shard_.assign(control_.shard_count(), 0);
+  per_dir_.assign(dirs_.size(), 0);
+  const BrokerIdentity identity = identity_;
+  const std::vector<std::string> paths = config_->log_dirs();
+  auto prepared = co_await on_every_shard<base::Result<void>>(
+      control_, [identity, paths](BrokerShard& at, uint32_t) { return prepare_here(at, identity, paths); });
+  for (auto& result : prepared) {
+    if (!result.ok()) co_return std::move(result).error();
+  }
+  BrokerShard& control = control_;
+  for (uint32_t i = 0; i < control_.shard_count(); ++i) {
+    BrokerShard& peer = control_.peer(base::ShardId{i});
+    // A log fails on its own shard; its dir is taken offline from here.
+    peer.set_on_log_failed([this, &peer, &control](size_t log_dir, const base::Error& error) {
+      peer.home().scope.spawn([](Broker* broker, BrokerShard* from, BrokerShard* to, size_t dir,
+                                 std::string reason) -> base::Task<void> {
+        co_await run_on(from->shard(), to->home(), [broker, dir, reason]() { return broker->dir_failed(dir, reason); });
+      }(this, &peer, &control, log_dir, error.message));
+    });
+  }
+  co_return base::Result<void>{};
+}
+
+base::Task<bool> Broker::dir_failed(size_t log_dir, std::string reason) {
+  if (dirs_.offline(log_dir)) co_return true;
+  dirs_.take_offline(log_dir, std::move(reason));
+  if (dirs_.online_count() == 0) die("the last log dir failed");
+  co_await on_every_shard<bool>(control_,
+                                [log_dir](BrokerShard& at, uint32_t) { return take_dir_offline_here(at, log_dir); });
+  co_return true;
+}
+
+base::Task<base::Result<void>> Broker::register_here() {
+  controller::Registration registration{.id = identity_.id,
+                                        .incarnation = base::Uuid::make_random(control_.shard().random()),
+                                        .endpoints = options_.endpoints,
+                                        .features = {},
+                                        .rack = std::nullopt,
+                                        .log_dirs = {},
+                                        .previous_epoch = dirs_.clean_epoch()};
+  for (const metadata::SupportedFeature& feature : metadata::supported_features()) {
+    registration.features.push_back({std::string{feature.name}, feature.min, feature.max, {}});
+  }
+  const std::string rack = options_.config->text("broker.rack");
+  if (!rack.empty()) registration.rack = rack;
+  for (size_t i = 0; i < dirs_.size(); ++i) registration.log_dirs.push_back(dirs_.id(i));
+  auto decision = controller_->core().register_broker(registration, control_.shard().clock().now());
+  if (!decision.ok()) co_return std::move(decision).error();
+  auto registered = co_await controller_->commit(*std::move(decision));
+  if (!registered.ok()) co_return std::move(registered).error();
+  epoch_ = *registered;
+  co_return base::Result<void>{};
+}
+
+// Takes in every partition that the metadata places here, and sets aside what belongs to no topic.
+base::Task<base::Result<void>> Broker::host_found() {
+  const metadata::ImagePtr image = controller_->image();
+  refresh_config(*image);
+  co_await dirs_.settle([&image, this](const PartitionKey& key) {
+    const metadata::Partition* partition = image->partition(key.topic, key.partition);
+    return partition != nullptr && partition->has_replica(identity_.id);
+  });
+  controller_->take_progress();
+  PerShard<HostOrder> host(control_.shard_count());
+  PerShard<UpdateOrder> update(control_.shard_count());
+  image->for_each_topic([&](const metadata::Topic& topic) { plan_topic(*image, topic, nullptr, host, update); });
+  for (const auto& orders : host) progress_.partitions_total += orders.size();
+  co_await host_all(std::move(host));
+  co_await publish(image);
+  if (dirs_.online_count() == 0) co_return base::Error{base::ErrorCode::kKafkaStorageError, "no log dir can be used"};
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Broker::heartbeat() {
+  const controller::Heartbeat beat{.id = identity_.id,
+                                   .epoch = epoch_,
+                                   .metadata_end = controller_->image()->next_index,
+                                   .want_fence = false,
+                                   .want_shut_down = stopping_};
+  auto decision = controller_->core().heartbeat(beat, control_.shard().clock().now());
+  if (!decision.ok()) co_return std::move(decision).error();
+  auto answer = co_await controller_->commit(*std::move(decision));
+  if (!answer.ok()) co_return std::move(answer).error();
+  co_return base::Result<void>{};
+}
+
+base::Task<void> Broker::stop() {
+  stopping_ = true;
+  progress_.serving = false;
+  background_.cancel();
+  if (controller_ != nullptr && !controller_->failure()) {
+    const auto told = co_await heartbeat();
+    if (!told.ok()) control_.shard().log().warn("the controller did not hear of the stop: {}", told.error().message);
+  }
+  auto closed = co_await on_every_shard<std::vector<Standing>>(
+      control_, [](BrokerShard& at, uint32_t) { return close_here(at); });
+  std::vector<Standing> all;
+  for (auto& part : closed) std::move(part.begin(), part.end(), std::back_inserter(all));
+  co_await dirs_.checkpoint(all, true);
+  controller_.reset();
+  co_await dirs_.mark_clean(all, epoch_);
+}
+
+base::Task<std::map<std::string, base::Error>> Broker::create_missing(std::vector<std::string> topics) {
+  std::pmr::monotonic_buffer_resource arena;
+  auto request = wire::make_message<wire::CreateTopicsRequest>(&arena);
+  request.timeout_ms = 30'000;
+  std::string segment_bytes = std::to_string(config_->number("offsets.topic.segment.bytes"));
+  for (const std::string& name : topics) {
+    auto& topic = request.topics.emplace_back();
+    topic.name = name;
+    topic.num_partitions = -1;
+    topic.replication_factor = -1;
+    if (name != kOffsetsTopic) continue;
+    topic.num_partitions = static_cast<int32_t>(config_->number("offsets.topic.num.partitions"));
+    topic.replication_factor = static_cast<int16_t>(config_->number("offsets.topic.replication.factor"));
+    for (const auto& [key, value] : {std::pair<std::string_view, std::string_view>{"compression.type", "producer"},
+                                     {"cleanup.policy", "compact"},
+                                     {"segment.bytes", segment_bytes}}) {
+      auto& config = topic.configs.emplace_back();
+      config.name = key;
+      config.value = value;
+    }
+  }
+  std::map<std::string, base::Error> failed;
+  const auto created =
+      co_await controller_->commit(controller_->core().create_topics(request, control_.shard().random(), &arena));
+  if (!created.ok()) {
+    for (const std::string& name : topics) failed.emplace(name, created.error());
+    co_return failed;
+  }
+  for (const auto& topic : created->topics) {
+    const auto code = static_cast<base::ErrorCode>(topic.error_code);
+    if (code == base::ErrorCode::kNone || code == base::ErrorCode::kTopicAlreadyExists) continue;
+    failed.emplace(std::string{topic.name}, base::Error{code, std::string{topic.error_message.value_or("")}});
+    control_.shard().log().warn("topic {} cannot be created: {}", topic.name, topic.error_message.value_or(""));
+  }
+  co_await catch_up();
+  co_return failed;
+}
+
+base::Task<base::Result<base::ProducerId>> Broker::next_producer_id() {
+  while (producer_ids_.count == 0) {
+    auto decision = controller_->core().allocate_producer_ids(identity_.id, epoch_);
+    if (!decision.ok()) co_return std::move(decision).error();
+    auto block = co_await controller_->commit(*std::move(decision));
+    if (!block.ok()) co_return std::move(block).error();
+    // Another caller may have brought a block meanwhile; ids of one of the two are then never used.
+    producer_ids_ = *block;
+  }
+  --producer_ids_.count;
+  co_return base::ProducerId{producer_ids_.first++};
+}
+
+}  // namespace stele::broker

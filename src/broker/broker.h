@@ -1,0 +1,113 @@
+// The broker as a whole, from the control shard's point of view: it opens the log dirs, runs the controller, gives
+// partitions to shards, keeps all shards at the same view of the cluster, and stops cleanly.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/broker_shard.h"
+#include "broker/control_plane.h"
+#include "broker/controller_host.h"
+#include "broker/hosting.h"
+#include "broker/log_dirs.h"
+
+namespace stele::broker {
+
+struct BrokerOptions {
+  std::shared_ptr<const config::BrokerConfig> config;
+  std::vector<metadata::Endpoint> endpoints;             // what clients are told, by listener
+  std::vector<metadata::Endpoint> controller_endpoints;  // what the registration of the controller says
+};
+
+// How far a start has come, for those who ask over HTTP.
+struct StartProgress {
+  size_t partitions_total = 0;
+  size_t partitions_ready = 0;
+  bool serving = false;
+};
+
+class Broker final : public ControlPlane {
+ public:
+  explicit Broker(BrokerShard& control);
+
+  // Locks and reads the log dirs, formats them at a first start, and reads the metadata log. What this finds wrong is
+  // for a person to mend: INVALID_CONFIG, or KAFKA_STORAGE_ERROR where the disk is to blame.
+  base::Task<base::Result<void>> open_dirs(std::shared_ptr<const config::BrokerConfig> config);
+  // Known from open_dirs() on.
+  const BrokerIdentity& identity() const { return identity_; }
+  // Becomes the active controller, registers, recovers the partitions, and takes their leadership. Clients may be
+  // served once it returns.
+  base::Task<base::Result<void>> start(BrokerOptions options);
+  // Stops as Kafka's controlled shutdown does and leaves clean log dirs. No request is worked on any more.
+  base::Task<void> stop();
+
+  const StartProgress& progress() const { return progress_; }
+  // Set once the broker cannot go on: the metadata log or the last log dir failed.
+  base::Signal& fatal() { return fatal_; }
+  const std::string& fatal_reason() const { return fatal_reason_; }
+
+  base::Task<std::map<std::string, base::Error>> create_missing(std::vector<std::string> topics) override;
+  base::Task<base::Result<base::ProducerId>> next_producer_id() override;
+  base::Task<void> catch_up() override;
+  base::Task<std::vector<Standing>> standings() override;
+  ControllerHost& controller() override { return *controller_; }
+  LogDirs& log_dirs() override { return dirs_; }
+
+ private:
+  base::Task<base::Result<void>> check_dirs();
+  base::Task<base::Result<void>> format_dirs();
+  base::Task<base::Result<void>> prepare_shards();
+  base::Task<base::Result<void>> register_here();
+  base::Task<base::Result<void>> host_found();
+  base::Task<base::Result<void>> heartbeat();
+
+  // Following the image.
+  base::Task<void> follow();
+  base::Task<void> apply(ControllerHost::Progress progress);
+  base::Task<void> remove_topics(const metadata::Changes& changes);
+  base::Task<void> remove_later(Removed removed, base::Duration delay);
+  void plan(const ControllerHost::Progress& progress, std::vector<std::vector<HostOrder>>& host,
+            std::vector<std::vector<UpdateOrder>>& update);
+  void plan_topic(const metadata::Image& image, const metadata::Topic& topic, const std::set<int32_t>* only,
+                  std::vector<std::vector<HostOrder>>& host, std::vector<std::vector<UpdateOrder>>& update);
+  base::Task<void> host_all(std::vector<std::vector<HostOrder>> orders);
+  base::Task<void> publish(metadata::ImagePtr image);
+  size_t place(const metadata::Partition& partition, const PartitionKey& key);
+  base::ShardId next_shard();
+  void refresh_config(const metadata::Image& image);
+
+  // What time brings.
+  base::Task<void> keep_alive();
+  base::Task<void> keep_checkpoints();
+  base::Task<void> keep_tidy();
+
+  base::Task<bool> dir_failed(size_t log_dir, std::string reason);
+  void die(std::string reason);
+
+  BrokerShard& control_;
+  BrokerOptions options_;
+  BrokerIdentity identity_;
+  LogDirs dirs_;
+  std::unique_ptr<ControllerHost> controller_;
+  size_t metadata_dir_ = 0;  // the log dir that holds the metadata log
+  base::BrokerEpoch epoch_{-1};
+  std::shared_ptr<const config::BrokerConfig> config_;  // with what was set at run time
+  ShardMap shards_;
+  std::vector<size_t> per_shard_;  // partitions hosted on each
+  std::vector<size_t> per_dir_;    // and in each log dir
+  uint64_t view_epoch_ = 0;
+  uint64_t edit_ = 1;
+  base::Offset applied_;
+  base::IntrusiveList<base::Waiter> catching_up_;
+  base::Signal progress_signal_;
+  controller::ProducerIdBlock producer_ids_;
+  StartProgress progress_;
+  base::Signal fatal_;
+  std::string fatal_reason_;
+  bool stopping_ = false;
+  base::TaskScope background_;
+};
+
+}  // namespace stele::broker

@@ -1,0 +1,263 @@
+// How the broker follows the image: partitions come, change and go, and every shard gets the new view.
+#include "broker/broker.h"
+
+namespace stele::broker {
+
+namespace {
+
+template <class Order>
+using PerShard = std::vector<std::vector<Order>>;
+
+PartitionState state_of(const metadata::Partition& partition, base::BrokerId here) {
+  return {.leader_epoch = partition.leader_epoch,
+          .partition_epoch = partition.partition_epoch,
+          .leader = partition.leader == here};
+}
+
+}  // namespace
+
+base::Task<void> Broker::catch_up() {
+  const base::Offset target = controller_->image()->next_index;
+  while (applied_ < target) {
+    struct Awaiter : base::Waiter {
+      base::IntrusiveList<base::Waiter>* list;
+      explicit Awaiter(base::IntrusiveList<base::Waiter>* l) : list(l) {}
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<> waiting) {
+        handle = waiting;
+        list->push_back(*this);
+      }
+      void await_resume() const noexcept {}
+    };
+    co_await Awaiter{&catching_up_};
+  }
+}
+
+base::Task<void> Broker::follow() {
+  while (true) {
+    if (controller_->failure()) {
+      die(controller_->failure()->message);
+      co_return;
+    }
+    ControllerHost::Progress progress = controller_->take_progress();
+    if (progress.image->next_index > applied_) {
+      co_await apply(std::move(progress));
+    } else {
+      co_await progress_signal_.wait();
+    }
+  }
+}
+
+base::Task<void> Broker::apply(ControllerHost::Progress progress) {
+  for (const metadata::ConfigResource& resource : progress.changes.configs) {
+    if (resource.type == metadata::ResourceType::kBroker) refresh_config(*progress.image);
+  }
+  co_await remove_topics(progress.changes);
+  PerShard<HostOrder> host(control_.shard_count());
+  PerShard<UpdateOrder> update(control_.shard_count());
+  plan(progress, host, update);
+  co_await host_all(std::move(host));
+  for (uint32_t i = 0; i < update.size(); ++i) {
+    if (update[i].empty()) continue;
+    BrokerShard& peer = control_.peer(base::ShardId{i});
+    co_await run_on(control_.shard(), peer.home(),
+                    [&peer, orders = std::move(update[i])]() mutable { return update_here(peer, std::move(orders)); });
+  }
+  co_await publish(progress.image);
+}
+
+void Broker::plan(const ControllerHost::Progress& progress, PerShard<HostOrder>& host, PerShard<UpdateOrder>& update) {
+  const metadata::Image& image = *progress.image;
+  std::set<base::TopicId> whole;
+  bool all = false;
+  for (const metadata::ConfigResource& resource : progress.changes.configs) {
+    all |= resource.type == metadata::ResourceType::kBroker;
+    if (resource.type != metadata::ResourceType::kTopic) continue;
+    if (const metadata::Topic* topic = image.topic(resource.name)) whole.insert(topic->id);
+  }
+  if (all) {
+    image.for_each_topic([&](const metadata::Topic& topic) { plan_topic(image, topic, nullptr, host, update); });
+    return;
+  }
+  for (const base::TopicId& id : whole) plan_topic(image, *image.topic(id), nullptr, host, update);
+  for (const auto& [id, indexes] : progress.changes.partitions) {
+    const metadata::Topic* topic = image.topic(id);
+    if (topic != nullptr && !whole.contains(id)) plan_topic(image, *topic, &indexes, host, update);
+  }
+}
+
+void Broker::plan_topic(const metadata::Image& image, const metadata::Topic& topic, const std::set<int32_t>* only,
+                        PerShard<HostOrder>& host, PerShard<UpdateOrder>& update) {
+  const TopicRules rules = rules_of(*config_, image, topic.name);
+  const auto plan_one = [&](int32_t index, const metadata::Partition& partition) {
+    if (!partition.has_replica(identity_.id)) return;
+    const PartitionKey key{topic.id, base::PartitionIndex{index}};
+    const PartitionState state = state_of(partition, identity_.id);
+    if (const base::ShardId* owner = shards_.find(key)) {
+      update[owner->value()].push_back({key, state, rules});
+      return;
+    }
+    HostOrder order{.key = key, .name = {topic.name, key.partition}, .state = state, .rules = rules};
+    dirs_.fill(order, place(partition, key));
+    const base::ShardId shard = next_shard();
+    shards_.set(key, shard, edit_);
+    ++per_shard_[shard.value()];
+    ++per_dir_[order.log_dir];
+    host[shard.value()].push_back(std::move(order));
+  };
+  if (only == nullptr) {
+    topic.partitions.for_each([&](int32_t index, const auto& partition) { plan_one(index, *partition); });
+    return;
+  }
+  for (const int32_t index : *only) {
+    if (const auto* partition = topic.find(base::PartitionIndex{index})) plan_one(index, *partition);
+  }
+}
+
+// Where it lies already, else where the metadata wants it, else the dir with the fewest partitions.
+size_t Broker::place(const metadata::Partition& partition, const PartitionKey& key) {
+  if (const LogDirs::Found* found = dirs_.find(key)) return found->log_dir;
+  if (const auto wanted = dirs_.index_of(partition.directory_of(identity_.id)); wanted && !dirs_.offline(*wanted)) {
+    return *wanted;
+  }
+  size_t best = 0;
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (dirs_.offline(best) || (!dirs_.offline(i) && per_dir_[i] < per_dir_[best])) best = i;
+  }
+  return best;
+}
+
+base::ShardId Broker::next_shard() {
+  const auto least = std::min_element(per_shard_.begin(), per_shard_.end());
+  return base::ShardId{static_cast<uint32_t>(least - per_shard_.begin())};
+}
+
+base::Task<void> Broker::host_all(PerShard<HostOrder> orders) {
+  std::vector<base::Task<std::vector<HostOutcome>>> running;
+  for (uint32_t i = 0; i < orders.size(); ++i) {
+    if (orders[i].empty()) continue;
+    BrokerShard& peer = control_.peer(base::ShardId{i});
+    running.push_back(run_on(control_.shard(), peer.home(), [&peer, mine = std::move(orders[i])]() mutable {
+      return host_here(peer, std::move(mine));
+    }));
+  }
+  for (auto& task : running) {
+    const auto outcomes = co_await std::move(task);
+    for (const HostOutcome& outcome : outcomes) {
+      ++progress_.partitions_ready;
+      if (!outcome.error) continue;
+      control_.shard().log().error("a partition of topic id {} cannot be opened: {}", outcome.key.topic.to_string(),
+                                   outcome.error->message);
+      shards_.erase(outcome.key, edit_);
+      if (outcome.error->code == base::ErrorCode::kKafkaStorageError) {
+        co_await dir_failed(outcome.log_dir, outcome.error->message);
+      }
+    }
+  }
+}
+
+base::Task<void> Broker::remove_topics(const metadata::Changes& changes) {
+  for (const auto& [id, name] : changes.topics_deleted) {
+    std::vector<std::pair<PartitionKey, base::ShardId>> gone;
+    shards_.for_each_from({id, base::PartitionIndex{0}}, [&, topic = id](const PartitionKey& key, base::ShardId shard) {
+      if (key.topic != topic) return false;
+      gone.emplace_back(key, shard);
+      return true;
+    });
+    const TopicRules rules = rules_of(*config_, *controller_->image(), name);
+    for (const auto& [key, shard] : gone) {
+      shards_.erase(key, edit_);
+      --per_shard_[shard.value()];
+      BrokerShard& peer = control_.peer(shard);
+      const base::Uuid unique = base::Uuid::make_random(control_.shard().random());
+      auto removed = co_await run_on(control_.shard(), peer.home(),
+                                     [&peer, key, unique]() { return remove_here(peer, key, unique); });
+      if (!removed.ok()) {
+        control_.shard().log().error("{}-{}: not removed: {}", name, key.partition.value(), removed.error().message);
+        continue;
+      }
+      --per_dir_[removed->log_dir];
+      background_.spawn(remove_later(*std::move(removed), std::chrono::milliseconds{rules.log.file_delete_delay_ms}));
+    }
+  }
+}
+
+base::Task<void> Broker::remove_later(Removed removed, base::Duration delay) {
+  co_await io::sleep_until(control_.shard(), control_.shard().clock().now() + delay);
+  co_await dirs_.remove_deleted(removed.log_dir, removed.directory);
+}
+
+base::Task<void> Broker::publish(metadata::ImagePtr image) {
+  const base::Offset next = image->next_index;
+  ++edit_;  // the nodes of the published map are shared from here on
+  auto view = std::make_shared<const ClusterView>(++view_epoch_, std::move(image), shards_, config_);
+  for (uint32_t i = 0; i < control_.shard_count(); ++i) {
+    BrokerShard& peer = control_.peer(base::ShardId{i});
+    co_await run_on(control_.shard(), peer.home(), [&peer, view]() { return set_view_here(peer, view); });
+  }
+  applied_ = next;
+  while (base::Waiter* waiter = catching_up_.pop_front()) control_.shard().executor().post(*waiter);
+}
+
+void Broker::refresh_config(const metadata::Image& image) {
+  const auto values = [&image](const std::string& name) {
+    config::ConfigMap map;
+    if (const auto* set = image.config_of({metadata::ResourceType::kBroker, name})) {
+      for (const auto& [key, value] : *set) map.emplace(key, value.value);
+    }
+    return map;
+  };
+  config_ = std::make_shared<const config::BrokerConfig>(
+      options_.config->with_dynamic(values(""), values(std::to_string(identity_.id.value()))));
+}
+
+base::Task<void> Broker::keep_alive() {
+  const base::Duration interval = std::chrono::milliseconds{config_->number("broker.heartbeat.interval.ms")};
+  while (true) {
+    co_await io::sleep_until(control_.shard(), control_.shard().clock().now() + interval);
+    const auto alive = co_await heartbeat();
+    if (!alive.ok()) control_.shard().log().warn("heartbeat: {}", alive.error().message);
+    controller_->tend();
+  }
+}
+
+base::Task<void> Broker::keep_checkpoints() {
+  const base::Duration often =
+      std::chrono::milliseconds{config_->number("replica.high.watermark.checkpoint.interval.ms")};
+  const base::Duration seldom = std::chrono::milliseconds{config_->number("log.flush.offset.checkpoint.interval.ms")};
+  base::MonoTime last_all = control_.shard().clock().now();
+  while (true) {
+    co_await io::sleep_until(control_.shard(), control_.shard().clock().now() + often);
+    const bool all = control_.shard().clock().now() - last_all >= seldom;
+    if (all) last_all = control_.shard().clock().now();
+    const auto now = co_await standings();
+    co_await dirs_.checkpoint(now, all);
+  }
+}
+
+base::Task<std::vector<Standing>> Broker::standings() {
+  std::vector<Standing> all;
+  for (uint32_t i = 0; i < control_.shard_count(); ++i) {
+    BrokerShard& peer = control_.peer(base::ShardId{i});
+    auto part = co_await run_on(control_.shard(), peer.home(), [&peer]() { return standings_here(peer); });
+    std::move(part.begin(), part.end(), std::back_inserter(all));
+  }
+  co_return all;
+}
+
+base::Task<void> Broker::keep_tidy() {
+  constexpr base::Duration kSweepEvery = std::chrono::seconds{10};
+  base::MonoTime last_retention = control_.shard().clock().now();
+  while (true) {
+    co_await io::sleep_until(control_.shard(), control_.shard().clock().now() + kSweepEvery);
+    const base::Duration check = std::chrono::milliseconds{config_->number("log.retention.check.interval.ms")};
+    const bool retention = control_.shard().clock().now() - last_retention >= check;
+    if (retention) last_retention = control_.shard().clock().now();
+    for (uint32_t i = 0; i < control_.shard_count(); ++i) {
+      BrokerShard& peer = control_.peer(base::ShardId{i});
+      co_await run_on(control_.shard(), peer.home(), [&peer, retention]() { return tend_here(peer, retention); });
+    }
+  }
+}
+
+}  // namespace stele::broker
