@@ -13,32 +13,37 @@ Acceptor::Acceptor(io::Shard& shard, AcceptLimits limits, Deliver deliver)
       deliver_(std::move(deliver)),
       accepting_(shard.executor(), [](std::exception_ptr) {}) {}
 
-base::Result<uint16_t> Acceptor::listen(const std::string& listener, const io::Endpoint& endpoint) {
+base::Result<uint16_t> Acceptor::bind(const std::string& listener, bool controller, const io::Endpoint& endpoint) {
   STELE_TRY_ASSIGN(std::unique_ptr<io::Listener> port, shard_.listen(endpoint));
-  const uint16_t bound = port->port();
-  accepting_.spawn(accept_loop(listener, std::move(port)));
-  return bound;
+  const uint16_t number = port->port();
+  bound_.push_back({listener, controller, std::move(port)});
+  return number;
 }
 
-base::Task<void> Acceptor::accept_loop(std::string listener, std::unique_ptr<io::Listener> port) {
+void Acceptor::start() {
+  for (Bound& bound : bound_) accepting_.spawn(accept_loop(std::move(bound)));
+  bound_.clear();
+}
+
+base::Task<void> Acceptor::accept_loop(Bound bound) {
   base::Signal acceptable{shard_.executor()};
   while (true) {
-    auto stream = port->try_accept();
+    auto stream = bound.port->try_accept();
     if (!stream.ok()) {
-      shard_.log().warn("listener {}: cannot accept: {}", listener, stream.error().message);
+      shard_.log().warn("listener {}: cannot accept: {}", bound.listener, stream.error().message);
       co_await io::sleep_until(shard_, shard_.clock().now() + kPauseAfterError);
       continue;
     }
     if (*stream == nullptr) {
-      port->notify_acceptable(&acceptable);
+      bound.port->notify_acceptable(&acceptable);
       co_await acceptable.wait();
       continue;
     }
-    take(listener, *std::move(stream));
+    take(bound, *std::move(stream));
   }
 }
 
-void Acceptor::take(const std::string& listener, std::unique_ptr<io::DetachedStream> stream) {
+void Acceptor::take(const Bound& bound, std::unique_ptr<io::DetachedStream> stream) {
   const std::string& address = stream->peer_address();
   size_t& from_address = by_address_[address];
   if (open_ >= limits_.connections_max || from_address >= limits_.connections_per_address_max) {
@@ -46,14 +51,14 @@ void Acceptor::take(const std::string& listener, std::unique_ptr<io::DetachedStr
     shard_.log().warn(
         "listener {}: connection of {} refused: {} open ({} from there); see max.connections and "
         "max.connections.per.ip",
-        listener, address, open_, from_address);
+        bound.listener, address, open_, from_address);
     if (from_address == 0) by_address_.erase(address);
     return;
   }
   ++open_;
   ++from_address;
   const uint64_t id = next_id_++;
-  ConnectionInfo info{id, listener, address, stream->peer_port()};
+  ConnectionInfo info{id, bound.listener, bound.controller, address, stream->peer_port()};
   deliver_(base::ShardId{static_cast<uint32_t>(id % shard_.shard_count())}, std::move(stream), std::move(info));
 }
 

@@ -25,8 +25,9 @@ class Acceptor {
 
   Acceptor(io::Shard& shard, AcceptLimits limits, Deliver deliver);
 
-  // Starts to accept on the endpoint; the bound port. `listener` is the name that its connections carry.
-  base::Result<uint16_t> listen(const std::string& listener, const io::Endpoint& endpoint);
+  // Binds the endpoint; connections wait until start(). Answers the port. `listener` is the name that they will carry.
+  base::Result<uint16_t> bind(const std::string& listener, bool controller, const io::Endpoint& endpoint);
+  void start();
   // To be told of each delivered connection that has ended.
   void closed(const ConnectionInfo& info);
   void stop();
@@ -35,12 +36,18 @@ class Acceptor {
   size_t refused() const { return refused_; }
 
  private:
-  base::Task<void> accept_loop(std::string listener, std::unique_ptr<io::Listener> port);
-  void take(const std::string& listener, std::unique_ptr<io::DetachedStream> stream);
+  struct Bound {
+    std::string listener;
+    bool controller = false;
+    std::unique_ptr<io::Listener> port;
+  };
+  base::Task<void> accept_loop(Bound bound);
+  void take(const Bound& bound, std::unique_ptr<io::DetachedStream> stream);
 
   io::Shard& shard_;
   AcceptLimits limits_;
   Deliver deliver_;
+  std::vector<Bound> bound_;
   std::map<std::string, size_t> by_address_;
   size_t open_ = 0;
   size_t refused_ = 0;

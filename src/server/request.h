@@ -16,7 +16,8 @@ namespace stele::server {
 // What a handler may know of the connection. Outlives its requests.
 struct ConnectionInfo {
   uint64_t id = 0;
-  std::string listener;  // name of the listener that it came in on
+  std::string listener;     // name of the listener that it came in on
+  bool controller = false;  // a listener of the controller: only ApiVersions is answered there
   std::string client_address;
   uint16_t client_port = 0;
 };

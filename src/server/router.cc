@@ -71,7 +71,8 @@ base::Task<Outcome> Router::handle(Request& request, Response& response) {
   const Handler* handler = find(header->request_api_key);
   const bool known = handler != nullptr && header->request_api_version >= handler->min_version &&
                      header->request_api_version <= handler->max_version;
-  if (!known && header->request_api_key != static_cast<int16_t>(wire::ApiKey::kApiVersions)) {
+  const bool api_versions = header->request_api_key == static_cast<int16_t>(wire::ApiKey::kApiVersions);
+  if ((!known || request.connection->controller) && !api_versions) {
     broker_.shard().log().warn("connection of {}:{} closed: API key {} v{} is not served",
                                request.connection->client_address, request.connection->client_port,
                                header->request_api_key, header->request_api_version);
@@ -81,27 +82,13 @@ base::Task<Outcome> Router::handle(Request& request, Response& response) {
                          response, request.lease);
 }
 
-base::ShardId Router::place(const Handler& handler, Call& call) const {
-  switch (handler.placement) {
-    case Placement::kHere:
-      break;
-    case Placement::kControl:
-      return broker::kControlShard;
-    case Placement::kGroup: {
-      const auto group = handler.group_of(call);
-      if (group) return broker_.coordinator_shard(*group);
-      break;
-    }
-  }
-  return broker_.shard().id();
-}
-
 base::Task<Outcome> Router::run(const Handler& handler, wire::RequestHeader header, base::Bytes body,
                                 const ConnectionInfo& connection, base::MonoTime received, Response& response,
                                 Lease lease) {
   Call call{broker_, services_, header, body, connection, received, response, std::move(lease)};
-  const base::ShardId target = place(handler, call);
-  if (target == broker_.shard().id()) co_return co_await handler.handle(call);
+  const base::ShardId here = broker_.shard().id();
+  const base::ShardId target = handler.placement == Placement::kControl ? broker::kControlShard : here;
+  if (target == here) co_return co_await handler.handle(call);
   // The frame goes along as a copy: such requests are small, and their work outlives a connection that closes.
   auto carried = std::make_shared<Carried>();
   carried->handler = &handler;

@@ -17,7 +17,6 @@ namespace stele::server {
 enum class Placement {
   kHere,     // on the connection's shard
   kControl,  // whole, on the shard of the controller
-  kGroup,    // whole, on the shard of the group's coordinator
 };
 
 struct Handler {
@@ -28,8 +27,6 @@ struct Handler {
   Placement placement = Placement::kHere;
   bool pipelined = false;
   base::Task<Outcome> (*handle)(Call& call) = nullptr;
-  // kGroup: the group that the request names; nothing where it cannot be read.
-  std::optional<std::string_view> (*group_of)(Call& call) = nullptr;
   int16_t advertised_min = -1;  // where it differs from min_version
 };
 
@@ -53,7 +50,6 @@ class Router final : public RequestRouter {
   struct Answer;
 
   const Handler* find(int16_t api_key) const;
-  base::ShardId place(const Handler& handler, Call& call) const;
   base::Task<Outcome> run(const Handler& handler, wire::RequestHeader header, base::Bytes body,
                           const ConnectionInfo& connection, base::MonoTime received, Response& response, Lease lease);
   base::Task<Answer> serve(std::shared_ptr<Carried> carried, wire::RequestHeader header);

@@ -24,7 +24,7 @@ bool is_software_text(std::string_view text) {
 }
 
 void fill_features(Call& call, int16_t version, wire::ApiVersionsResponse& response) {
-  for (const metadata::FeatureSupport& feature : metadata::supported_features()) {
+  for (const metadata::SupportedFeature& feature : metadata::supported_features()) {
     if (version < kFirstVersionWithZeroMin && feature.min == 0) continue;
     auto& entry = response.supported_features.emplace_back();
     entry.name = feature.name;

@@ -73,9 +73,11 @@ base::Task<Outcome> describe_topic_partitions(Call& call) {
     out.topic_authorized_operations = kTopicOperations;
     const bool at_cursor = request->cursor && request->cursor->topic_name == name;
     const int32_t first = at_cursor ? std::max(request->cursor->partition_index, 0) : 0;
-    const bool whole = topic->partitions.for_each_from(first, [&](int32_t index, const auto& partition) {
+    bool whole = true;
+    topic->partitions.for_each_from(first, [&](int32_t index, const auto& partition) {
       if (left == 0) {
         response.next_cursor = {topic->name, index};
+        whole = false;
         return false;
       }
       --left;

@@ -70,7 +70,7 @@ base::Task<Outcome> list_offsets(Call& call) {
       if (item.code != ErrorCode::kNone) continue;
       out.timestamp = item.found.timestamp.value();
       out.offset = item.found.offset.value();
-      out.leader_epoch = item.found.leader_epoch.value();
+      if (call.version() >= 4) out.leader_epoch = item.found.leader_epoch.value();
     }
   }
   co_return call.respond(response);
