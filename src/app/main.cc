@@ -40,13 +40,14 @@ void add_help(CLI::App& program, Chosen& chosen) {
 int main(int argc, char** argv) {
   CLI::App program{
       "Stele: a replicated log that speaks Kafka's protocol, on Kafka's own files.\n"
-      "Exit codes: 0 done, 1 refused or damaged, 2 wrong usage.",
+      "Exit codes: 0 done, 1 refused or damaged, 2 wrong usage; of a broker also 3 configuration, 4 port, 5 lock, 6 disk.",
       "stele"};
   program.set_version_flag("--version", "stele " STELE_VERSION " (speaks the protocol of Apache Kafka 4.3.1)");
   program.set_help_all_flag("--help-all", "the help of all commands");
   program.require_subcommand(1);
   program.get_formatter()->column_width(34);
   Chosen chosen;
+  stele::app::add_broker_command(program, chosen);
   stele::app::add_topic_commands(program, chosen);
   stele::app::add_produce_command(program, chosen);
   stele::app::add_consume_command(program, chosen);

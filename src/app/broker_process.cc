@@ -1,0 +1,252 @@
+#include "app/broker_process.h"
+
+#include <cerrno>
+
+#include "app/broker_command.h"
+
+namespace stele::app {
+
+namespace {
+
+// A stream on its way from the acceptor to the shard that will serve it.
+struct DeliverMail final : io::Mail {
+  server::ShardServer* to = nullptr;
+  std::unique_ptr<io::DetachedStream> stream;
+  server::ConnectionInfo info;
+  void deliver() override {
+    std::unique_ptr<DeliverMail> self{this};
+    to->serve(std::move(stream), std::move(info));
+  }
+};
+
+struct ClosedMail final : io::Mail {
+  server::Acceptor* acceptor = nullptr;
+  server::ConnectionInfo info;
+  void deliver() override {
+    std::unique_ptr<ClosedMail> self{this};
+    acceptor->closed(info);
+  }
+};
+
+base::Task<bool> close_connections(server::ShardServer& server) {
+  server.close_all("the broker stops");
+  co_await server.join();
+  co_return true;
+}
+
+base::Task<bool> start_sweeping(server::ShardServer& server) {
+  server.start_sweeping();
+  co_return true;
+}
+
+std::string host_or_own_name(const std::string& host) { return host.empty() ? "localhost" : host; }
+
+}  // namespace
+
+BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<const config::BrokerConfig> config)
+    : shards_(std::move(shards)), config_(std::move(config)) {
+  io::Shard& control = *shards_.front();
+  const server::AcceptLimits accept{
+      .connections_max = static_cast<size_t>(config_->number("max.connections")),
+      .connections_per_address_max = static_cast<size_t>(config_->number("max.connections.per.ip"))};
+  acceptor_ = std::make_unique<server::Acceptor>(
+      control, accept,
+      [this](base::ShardId shard, std::unique_ptr<io::DetachedStream> stream, server::ConnectionInfo info) {
+        deliver(shard, std::move(stream), std::move(info));
+      });
+  const server::CallLimits limits{.fetch_bytes_max = config_->number("fetch.max.bytes")};
+  const server::FetchSessionLimits sessions{
+      .slots = static_cast<size_t>(config_->number("max.incremental.fetch.session.cache.slots")) / shards_.size() + 1};
+  std::vector<broker::BrokerShard*> brokers;
+  std::vector<server::Router*> routers;
+  for (io::Shard* shard : shards_) {
+    ShardParts& parts = parts_.emplace_back();
+    parts.broker = std::make_unique<broker::BrokerShard>(*shard);
+    parts.router = std::make_unique<server::Router>(*parts.broker, limits, sessions);
+    parts.server = std::make_unique<server::ShardServer>(*shard, *parts.router, server_limits(),
+                                                         [this, shard](const server::ConnectionInfo& info) {
+                                                           auto mail = std::make_unique<ClosedMail>();
+                                                           mail->acceptor = acceptor_.get();
+                                                           mail->info = info;
+                                                           shard->send(broker::kControlShard, std::move(mail));
+                                                         });
+    brokers.push_back(parts.broker.get());
+    routers.push_back(parts.router.get());
+  }
+  for (ShardParts& parts : parts_) {
+    parts.broker->set_peers(brokers);
+    parts.router->set_peers(routers);
+  }
+  broker_ = std::make_unique<broker::Broker>(*brokers.front());
+  brokers.front()->set_control(broker_.get());
+  http_ = std::make_unique<admin::HttpServer>(control,
+                                              [this](const io::HttpRequest& request) { return answer_http(request); });
+}
+
+server::ServerLimits BrokerProcess::server_limits() const {
+  const auto millis = [this](const char* name) { return std::chrono::milliseconds{config_->number(name)}; };
+  const auto share = [this](const char* name) { return static_cast<size_t>(config_->number(name)) / shards_.size(); };
+  server::ServerLimits limits;
+  limits.connection.frame_bytes_max = static_cast<size_t>(config_->number("socket.request.max.bytes"));
+  limits.connection.requests_in_flight_max = static_cast<size_t>(config_->number("stele.connection.requests.max"));
+  limits.connection.response_bytes_waiting_max = static_cast<size_t>(config_->number("stele.connection.answers.bytes"));
+  limits.connection.idle_max = millis("connections.max.idle.ms");
+  limits.connection.partial_frame_max = millis("stele.connection.frame.timeout.ms");
+  limits.connection.write_stall_max = millis("stele.connection.write.timeout.ms");
+  limits.budget_bytes = {share("stele.memory.data.bytes"), share("stele.memory.control.bytes"),
+                         share("stele.memory.groups.bytes")};
+  return limits;
+}
+
+void BrokerProcess::deliver(base::ShardId shard, std::unique_ptr<io::DetachedStream> stream,
+                            server::ConnectionInfo info) {
+  auto mail = std::make_unique<DeliverMail>();
+  mail->to = parts_.at(shard.value()).server.get();
+  mail->stream = std::move(stream);
+  mail->info = std::move(info);
+  shards_.front()->send(shard, std::move(mail));
+}
+
+base::Result<void> BrokerProcess::bind() {
+  const auto bind_one = [this](const config::Endpoint& endpoint, bool controller) -> base::Result<void> {
+    STELE_TRY_ASSIGN(const uint16_t port, acceptor_->bind(endpoint.listener, controller,
+                                                          {endpoint.host, static_cast<uint16_t>(endpoint.port)}));
+    ports_[endpoint.listener] = port;
+    return {};
+  };
+  for (const config::Endpoint& endpoint : config_->listeners().brokers) STELE_TRY(bind_one(endpoint, false));
+  for (const config::Endpoint& endpoint : config_->listeners().controllers) STELE_TRY(bind_one(endpoint, true));
+  return {};
+}
+
+uint16_t BrokerProcess::port(const std::string& listener) const {
+  const auto at = ports_.find(listener);
+  return at == ports_.end() ? uint16_t{0} : at->second;
+}
+
+// An advertised port of 0 stands for the one that was bound.
+std::vector<metadata::Endpoint> BrokerProcess::advertised() const {
+  std::vector<metadata::Endpoint> endpoints;
+  for (const config::Endpoint& endpoint : config_->listeners().advertised) {
+    const auto port_number = endpoint.port != 0 ? static_cast<uint16_t>(endpoint.port) : port(endpoint.listener);
+    endpoints.push_back({endpoint.listener,
+                         host_or_own_name(endpoint.host),
+                         port_number,
+                         static_cast<int16_t>(metadata::SecurityProtocol::kPlaintext),
+                         {}});
+  }
+  return endpoints;
+}
+
+std::vector<metadata::Endpoint> BrokerProcess::controller_endpoints() const {
+  std::vector<metadata::Endpoint> endpoints;
+  for (const config::Endpoint& endpoint : config_->listeners().controllers) {
+    endpoints.push_back({endpoint.listener,
+                         host_or_own_name(endpoint.host),
+                         port(endpoint.listener),
+                         static_cast<int16_t>(metadata::SecurityProtocol::kPlaintext),
+                         {}});
+  }
+  return endpoints;
+}
+
+int BrokerProcess::fail(const char* what, const base::Error& error, int otherwise) {
+  shards_.front()->log().error("{}: {}", what, error.message);
+  if (error.code == base::ErrorCode::kInvalidConfig) return kExitConfig;
+  if (error.os_error == EAGAIN || error.os_error == EACCES) return kExitLock;
+  if (error.code == base::ErrorCode::kKafkaStorageError) return kExitDisk;
+  return otherwise;
+}
+
+base::Task<int> BrokerProcess::run(NotifyTermination notify_termination) {
+  io::Shard& control = *shards_.front();
+  const auto bound = bind();
+  if (!bound.ok()) co_return fail("a listener cannot be bound", bound.error(), kExitPort);
+  const int64_t http_port = config_->number("stele.http.port");
+  if (http_port >= 0) {
+    auto http = http_->listen({config_->text("stele.http.host"), static_cast<uint16_t>(http_port)});
+    if (!http.ok()) co_return fail("stele.http.port cannot be bound", http.error(), kExitPort);
+    ports_["http"] = *http;
+  }
+  const auto opened = co_await broker_->open_dirs(config_);
+  if (!opened.ok()) co_return fail("the log dirs cannot be used", opened.error(), kExitDisk);
+  clean_start_ = broker_->log_dirs().clean_epoch() != base::BrokerEpoch{-1};
+  const auto started = co_await serve();
+  if (!started.ok()) co_return fail("the broker cannot start", started.error(), kExitFailed);
+  say_ready();
+  notify_termination(broker_->fatal());
+  co_await broker_->fatal().wait();
+  if (!broker_->fatal_reason().empty()) {
+    control.log().error("the broker stops: {}", broker_->fatal_reason());
+  } else {
+    control.log().info("stopping");
+  }
+  co_await stop();
+  co_return broker_->fatal_reason().empty() ? kExitStopped : kExitFailed;
+}
+
+base::Task<base::Result<void>> BrokerProcess::serve() {
+  broker::BrokerOptions options;
+  options.config = config_;
+  options.endpoints = advertised();
+  options.controller_endpoints = controller_endpoints();
+  STELE_CO_TRY(co_await broker_->start(std::move(options)));
+  for (ShardParts& parts : parts_) {
+    server::ShardServer* server = parts.server.get();
+    co_await broker::run_on(*shards_.front(), parts.broker->home(), [server]() { return start_sweeping(*server); });
+  }
+  acceptor_->start();
+  co_return base::Result<void>{};
+}
+
+base::Task<void> BrokerProcess::stop() {
+  acceptor_->stop();
+  for (ShardParts& parts : parts_) {
+    server::ShardServer* server = parts.server.get();
+    co_await broker::run_on(*shards_.front(), parts.broker->home(), [server]() { return close_connections(*server); });
+  }
+  co_await broker_->stop();
+  shards_.front()->log().info("stopped");
+}
+
+void BrokerProcess::say_ready() {
+  std::string listeners;
+  for (const config::Endpoint& endpoint : config_->listeners().brokers) {
+    listeners += fmt::format("{}{}://{}:{}", listeners.empty() ? "" : ",", endpoint.listener, endpoint.host,
+                             port(endpoint.listener));
+  }
+  std::string dirs;
+  for (size_t i = 0; i < broker_->log_dirs().size(); ++i) {
+    dirs += fmt::format("{}{}={}", i == 0 ? "" : ",", broker_->log_dirs().dir(i).path(),
+                        broker_->log_dirs().id(i).to_string());
+  }
+  const metadata::ImagePtr image = broker_->controller().image();
+  std::string features;
+  image->features.for_each([&](const std::string& name, const auto& level) {
+    features += fmt::format("{}{}={}", features.empty() ? "" : ",", name, level.first);
+  });
+  shards_.front()->log().info(
+      "ready: stele {} node {} cluster {} listening on {} http {} dirs {} ({} start) features {} topics {} partitions "
+      "{}",
+      STELE_VERSION, broker_->identity().id.value(), broker_->identity().cluster_id, listeners, port("http"), dirs,
+      clean_start_ ? "clean" : "unclean", features, image->topic_count(), image->partition_count());
+}
+
+io::HttpResponse BrokerProcess::answer_http(const io::HttpRequest& request) {
+  io::HttpResponse response;
+  if (request.target == "/live") {
+    response.body = "live\n";
+  } else if (request.target == "/ready") {
+    const broker::StartProgress& progress = broker_->progress();
+    response.status = progress.serving ? 200 : 503;
+    response.body = progress.serving
+                        ? "serving\n"
+                        : fmt::format("recovering {} of {}\n", progress.partitions_ready, progress.partitions_total);
+  } else {
+    response.status = 404;
+    response.body = "there is /live and /ready\n";
+  }
+  return response;
+}
+
+}  // namespace stele::app

@@ -1,0 +1,64 @@
+// Where the objects of a broker meet: made before the shards run, destroyed after they have stopped.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admin/http_server.h"
+#include "broker/broker.h"
+#include "config/broker_config.h"
+#include "io/shard.h"
+#include "server/acceptor.h"
+#include "server/router.h"
+#include "server/shard_server.h"
+
+namespace stele::app {
+
+// Hears of SIGTERM and SIGINT; in the simulated world a test sets the signal.
+using NotifyTermination = std::function<void(base::Signal&)>;
+
+class BrokerProcess {
+ public:
+  // `shards` run nothing yet and outlive this object.
+  BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<const config::BrokerConfig> config);
+  BrokerProcess(const BrokerProcess&) = delete;
+  BrokerProcess& operator=(const BrokerProcess&) = delete;
+
+  // Runs on the control shard from the start of the broker to its end, which has the exit code.
+  base::Task<int> run(NotifyTermination notify_termination);
+
+  // The port that a listener is bound to; 0 before it is.
+  uint16_t port(const std::string& listener) const;
+  broker::Broker& broker() { return *broker_; }
+
+ private:
+  struct ShardParts {
+    std::unique_ptr<broker::BrokerShard> broker;
+    std::unique_ptr<server::Router> router;
+    std::unique_ptr<server::ShardServer> server;
+  };
+
+  server::ServerLimits server_limits() const;
+  base::Result<void> bind();
+  base::Task<base::Result<void>> serve();
+  base::Task<void> stop();
+  void deliver(base::ShardId shard, std::unique_ptr<io::DetachedStream> stream, server::ConnectionInfo info);
+  std::vector<metadata::Endpoint> advertised() const;
+  std::vector<metadata::Endpoint> controller_endpoints() const;
+  io::HttpResponse answer_http(const io::HttpRequest& request);
+  int fail(const char* what, const base::Error& error, int otherwise);
+  void say_ready();
+
+  std::vector<io::Shard*> shards_;
+  std::shared_ptr<const config::BrokerConfig> config_;
+  std::vector<ShardParts> parts_;
+  std::unique_ptr<broker::Broker> broker_;
+  std::unique_ptr<server::Acceptor> acceptor_;
+  std::unique_ptr<admin::HttpServer> http_;
+  std::map<std::string, uint16_t> ports_;
+  bool clean_start_ = false;
+};
+
+}  // namespace stele::app
