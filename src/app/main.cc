@@ -51,6 +51,8 @@ int main(int argc, char** argv) {
   stele::app::add_topic_commands(program, chosen);
   stele::app::add_produce_command(program, chosen);
   stele::app::add_consume_command(program, chosen);
+  stele::app::add_log_commands(program, chosen);
+  stele::app::add_format_command(program, chosen);
   stele::app::add_docs_commands(program, chosen);
   add_help(program, chosen);
   if (argc == 1) {

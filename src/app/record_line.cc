@@ -13,21 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t three = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      three = three << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0U);
-    }
-    for (size_t j = 0; j < 4; ++j) {
-      out += i + j <= bytes.size() ? kDigits[three >> (18 - 6 * j) & 63] : '=';
-    }
-  }
-  return out;
-}
-
 void put(Json& document, const std::string& name, const std::optional<std::string_view>& bytes) {
   if (!bytes) {
     document[name] = nullptr;
@@ -129,6 +114,21 @@ void append_json(std::string& out, const ReadRecord& record) {
   }
   out += document.dump(-1, ' ', false, Json::error_handler_t::replace);
   out += '\n';
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t three = 0;
+    for (size_t j = 0; j < 3; ++j) {
+      three = three << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0U);
+    }
+    for (size_t j = 0; j < 4; ++j) {
+      out += i + j <= bytes.size() ? kDigits[three >> (18 - 6 * j) & 63] : '=';
+    }
+  }
+  return out;
 }
 
 bool is_utf8(std::string_view text) {

@@ -45,5 +45,7 @@ std::string format_fault(std::string_view format);
 void append_json(std::string& out, const ReadRecord& record);
 
 bool is_utf8(std::string_view text);
+// With padding.
+std::string base64(std::string_view bytes);
 
 }  // namespace stele::app

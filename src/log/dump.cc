@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <type_traits>
 
 #include "log/batch_scanner.h"
 #include "log/checkpoint.h"
+#include "log/epoch_cache.h"
 #include "log/file_names.h"
 #include "log/meta_properties.h"
 #include "log/offset_index.h"
@@ -49,6 +51,9 @@ DumpField number(std::string name, T value) {
   return {std::move(name), fmt::format("{}", value), false};
 }
 
+// "<offset>-<epoch>.checkpoint" and "bootstrap.checkpoint" hold batches, unlike the checkpoints of a broker.
+bool is_metadata_snapshot(std::string_view name) { return name.ends_with(".checkpoint"); }
+
 // Where the batches of a segment begin, by last offset: what its index entries must agree with.
 using BatchStarts = std::map<int64_t, uint64_t>;
 
@@ -57,8 +62,9 @@ struct Dump {
   DumpOptions options;
   DumpSink sink;
   DumpReport report;
-  base::Offset end{0};                         // offsets of the next segment are at or above it
-  std::map<base::Offset, BatchStarts> starts;  // by segment
+  base::Offset end{0};                           // offsets of the next segment are at or above it
+  std::map<base::Offset, BatchStarts> starts{};  // by segment
+  std::vector<EpochStart> epochs{};              // where the batches change theirs
 
   void line(DumpLine line) {
     if (!options.verify) sink(line);
@@ -70,6 +76,8 @@ struct Dump {
   base::Task<base::Result<void>> file(std::string path);
   base::Task<base::Result<void>> segment(std::string path, base::Offset base);
   void batch(const std::string& path, const LocatedBatch& batch);
+  void epoch_of(const std::string& path, const record::BatchView& batch);
+  void compare_epochs(const std::string& path, const std::vector<EpochStart>& written);
   void records(const std::string& path, const record::BatchView& batch);
   template <class Reader>
   void records_of(const std::string& path, const record::BatchView& batch, Reader&& reader);
@@ -86,6 +94,12 @@ base::Task<base::Result<void>> Dump::file(std::string path) {
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   ++report.files;
   if (const auto base = parse_offset_file_name(name, kLogSuffix)) co_return co_await segment(path, *base);
+  if (is_metadata_snapshot(name)) {
+    end = base::Offset{0};  // its offsets and epochs are its own
+    epochs.clear();
+    co_return co_await segment(path, base::kNoOffset);
+  }
+  line({"file", {text("file", path)}});
   STELE_CO_TRY_ASSIGN(const base::ByteVector bytes, co_await io::read_whole(directory, path, kSmallFileMax));
   report.bytes += bytes.size();
   if (!parse(path, name, bytes)) {
@@ -111,6 +125,19 @@ bool Dump::parse(const std::string& path, std::string_view name, base::Bytes byt
   return true;
 }
 
+// A file that was made large beforehand ends so: no batches, no damage.
+base::Task<bool> only_zeros(io::File& file, uint64_t from, uint64_t end) {
+  base::ByteVector piece(BatchScanner::kPiece);
+  while (from < end) {
+    const auto got = co_await file.read(from, piece);
+    if (!got.ok() || *got == 0) co_return false;
+    if (!std::ranges::all_of(base::Bytes{piece}.first(*got), [](std::byte b) { return b == std::byte{0}; }))
+      co_return false;
+    from += *got;
+  }
+  co_return true;
+}
+
 base::Task<base::Result<void>> Dump::segment(std::string path, base::Offset base) {
   STELE_CO_TRY_ASSIGN(std::unique_ptr<io::File> opened, co_await directory.open(path, io::OpenMode::kRead));
   const std::shared_ptr<io::File> file = std::move(opened);
@@ -128,7 +155,7 @@ base::Task<base::Result<void>> Dump::segment(std::string path, base::Offset base
       batches[located->view.last_offset().value()] = located->position;
     }
   }
-  if (scanner.position() < size) {
+  if (scanner.position() < size && !co_await only_zeros(*file, scanner.position(), size)) {
     problem(path, fmt::format("{} bytes at {} are no batch: {}", size - scanner.position(), scanner.position(),
                               scanner.stop()));
   }
@@ -138,6 +165,7 @@ base::Task<base::Result<void>> Dump::segment(std::string path, base::Offset base
 void Dump::batch(const std::string& path, const LocatedBatch& located) {
   const record::BatchView& view = located.view;
   ++report.batches;
+  if (options.on_batch) options.on_batch(view.size());
   const bool valid = view.crc_valid();
   if (!valid) problem(path, fmt::format("the checksum of the batch at byte {} is wrong", located.position));
   const base::Offset lowest = view.is_legacy() ? view.last_offset() : view.base_offset();
@@ -146,6 +174,7 @@ void Dump::batch(const std::string& path, const LocatedBatch& located) {
                               end.value()));
   }
   end = view.next_offset();
+  epoch_of(path, view);
   const bool append_time = view.timestamp_type() == record::TimestampType::kLogAppendTime;
   line(
       {"batch",
@@ -159,6 +188,29 @@ void Dump::batch(const std::string& path, const LocatedBatch& located) {
         number("magic", int{view.magic()}), text("compresscodec", std::string{record::codec_name(view.codec())}),
         number("crc", view.crc()), flag("isvalid", valid)}});
   if (valid && (options.records || options.verify)) records(path, view);
+}
+
+void Dump::epoch_of(const std::string& path, const record::BatchView& batch) {
+  const base::LeaderEpoch epoch = batch.leader_epoch();
+  if (epoch == base::kNoLeaderEpoch || (!epochs.empty() && epochs.back().epoch == epoch)) return;
+  if (!epochs.empty() && epoch < epochs.back().epoch) {
+    problem(path, fmt::format("leader epoch {} of the batch at offset {} comes after {}", epoch.value(),
+                              batch.base_offset().value(), epochs.back().epoch.value()));
+  }
+  epochs.push_back({epoch, batch.base_offset()});
+}
+
+// What the batches say must be what the checkpoint says; it may begin later, where old segments are on their way out.
+void Dump::compare_epochs(const std::string& path, const std::vector<EpochStart>& written) {
+  const EpochCache cache{written};
+  if (cache.entries().size() != written.size()) problem(path, "epochs or their start offsets do not rise");
+  for (const EpochStart& seen : epochs) {
+    const auto told = cache.epoch_at(seen.start);
+    if (told && *told != seen.epoch) {
+      problem(path, fmt::format("offset {} has leader epoch {} in its batch, {} here", seen.start.value(),
+                                seen.epoch.value(), told->value()));
+    }
+  }
 }
 
 void Dump::records(const std::string& path, const record::BatchView& batch) {
@@ -202,7 +254,9 @@ void Dump::offset_index(const std::string& path, base::Offset base, base::Bytes 
     const int64_t offset = base.value() + int64_t{entry.relative_offset};
     line({"index", {number("offset", offset), number("position", entry.position)}});
     if (segment == starts.end()) continue;
-    const auto at = segment->second.find(offset);
+    // The batch that ends at the offset; where several were appended at once, older brokers name the first of them.
+    auto at = segment->second.find(offset);
+    while (at != segment->second.end() && at != segment->second.begin() && at->second > entry.position) --at;
     if (at == segment->second.end() || at->second != entry.position) {
       problem(path, fmt::format("no batch ends at offset {} and begins at byte {}", offset, entry.position));
     }
@@ -250,6 +304,7 @@ void Dump::text_file(const std::string& path, std::string_view name, std::string
   if (name == kEpochCheckpointName) {
     const auto parsed = parse_epoch_checkpoint(content);
     if (!parsed.ok()) return problem(path, parsed.error().message);
+    compare_epochs(path, *parsed);
     for (const EpochStart& entry : *parsed) {
       line({"epoch", {number("leaderEpoch", entry.epoch.value()), number("startOffset", entry.start.value())}});
     }
@@ -291,16 +346,21 @@ std::string DumpLine::to_json() const {
   return out + "}";
 }
 
+bool is_log_dir_file(std::string_view name) {
+  return name == kMetaPropertiesName || name == kRecoveryPointName || name == kLogStartName ||
+         name == kHighWatermarkName || is_metadata_snapshot(name);
+}
+
 base::Task<base::Result<DumpReport>> dump_file(io::Directory& directory, std::string path, DumpOptions options,
                                                DumpSink sink) {
-  Dump dump{directory, options, std::move(sink), {}, base::Offset{0}, {}};
+  Dump dump{directory, options, std::move(sink), {}, base::Offset{0}};
   STELE_CO_TRY(co_await dump.file(std::move(path)));
   co_return dump.report;
 }
 
 base::Task<base::Result<DumpReport>> dump_partition(io::Directory& log_dir, std::string name, DumpOptions options,
                                                     DumpSink sink) {
-  Dump dump{log_dir, options, std::move(sink), {}, base::Offset{0}, {}};
+  Dump dump{log_dir, options, std::move(sink), {}, base::Offset{0}};
   STELE_CO_TRY_ASSIGN(const std::vector<io::Entry> entries, co_await log_dir.list(name));
   for (const bool logs : {true, false}) {  // the indexes are held against what the logs hold
     for (const io::Entry& entry : entries) {
@@ -309,7 +369,7 @@ base::Task<base::Result<DumpReport>> dump_partition(io::Directory& log_dir, std:
       const bool known = logs || file == kEpochCheckpointName || file == kPartitionMetadataName ||
                          parse_offset_file_name(file, kIndexSuffix) || parse_offset_file_name(file, kTimeIndexSuffix) ||
                          parse_offset_file_name(file, kTransactionIndexSuffix) ||
-                         parse_offset_file_name(file, kSnapshotSuffix);
+                         parse_offset_file_name(file, kSnapshotSuffix) || is_metadata_snapshot(file);
       if (!known) continue;
       STELE_CO_TRY(co_await dump.file(name + "/" + entry.name));
     }

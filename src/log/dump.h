@@ -30,8 +30,9 @@ struct DumpLine {
 };
 
 struct DumpOptions {
-  bool records = false;  // every record of every batch
-  bool verify = false;   // only problems
+  bool records = false;                            // every record of every batch
+  bool verify = false;                             // only problems
+  std::function<void(uint64_t bytes)> on_batch{};  // told of each batch, for progress; may be empty
 };
 
 struct DumpReport {
@@ -44,9 +45,12 @@ struct DumpReport {
 
 using DumpSink = std::function<void(const DumpLine&)>;
 
-// One file, told by its name: .log, .index, .timeindex, .txnindex, .snapshot, leader-epoch-checkpoint, the offset
-// checkpoints, partition.metadata, meta.properties. Damage is a "problem" line, not an error. kInvalidRequest: a name
-// of none of these.
+// Files beside the partitions that dump_file() reads: meta.properties and the offset checkpoints.
+bool is_log_dir_file(std::string_view name);
+
+// One file, told by its name: .log, .checkpoint (a snapshot of the metadata), .index, .timeindex, .txnindex, .snapshot,
+// leader-epoch-checkpoint, the offset checkpoints, partition.metadata, meta.properties. Damage is a "problem" line, not
+// an error. kInvalidRequest: a name of none of these.
 base::Task<base::Result<DumpReport>> dump_file(io::Directory& directory, std::string path, DumpOptions options,
                                                DumpSink sink);
 
