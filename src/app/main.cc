@@ -40,7 +40,8 @@ void add_help(CLI::App& program, Chosen& chosen) {
 int main(int argc, char** argv) {
   CLI::App program{
       "Stele: a replicated log that speaks Kafka's protocol, on Kafka's own files.\n"
-      "Exit codes: 0 done, 1 refused or damaged, 2 wrong usage; of a broker also 3 configuration, 4 port, 5 lock, 6 disk.",
+      "Exit codes: 0 done, 1 refused or damaged, 2 wrong usage; of a broker also 3 configuration, 4 port, 5 lock, 6 "
+      "disk.",
       "stele"};
   program.set_version_flag("--version", "stele " STELE_VERSION " (speaks the protocol of Apache Kafka 4.3.1)");
   program.set_help_all_flag("--help-all", "the help of all commands");
