@@ -67,6 +67,7 @@ class Layout:
             "transaction.state.log.min.isr": "1",
             "share.coordinator.state.topic.replication.factor": "1",
             "group.initial.rebalance.delay.ms": "0",
+            "stele.http.port": "-1",  # which Apache Kafka ignores
         }
         if self.standalone:
             lines["controller.quorum.bootstrap.servers"] = f"127.0.0.1:{self.controller_port}"
