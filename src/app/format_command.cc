@@ -33,7 +33,7 @@ struct FormatArguments {
 
 constexpr uint64_t kMetaBytesMax = 1 << 20;
 
-// Whether a log dir can be formatted; kLogDirNotFound is "formatted already".
+// False for an empty log dir. kInvalidConfig for one with files that are no cluster's.
 base::Task<base::Result<bool>> is_formatted(io::Directory& directory) {
   STELE_CO_TRY_ASSIGN(const std::vector<io::Entry> entries, co_await directory.list());
   if (std::ranges::find(entries, log::kMetaPropertiesName, &io::Entry::name) != entries.end()) co_return true;
@@ -114,10 +114,9 @@ int run(const FormatArguments& arguments) {
   if (!version) {
     return report_usage(fmt::format("'{}' is no release from 4.0 to 4.3", arguments.release), arguments.json);
   }
-  if (!arguments.cluster_id.empty() && !base::Uuid::parse(arguments.cluster_id)) {
-    return report_usage(
-        fmt::format("'{}' is no cluster id: it has 22 characters of URL-safe base64", arguments.cluster_id),
-        arguments.json);
+  // Kafka takes any text; it stands in a line of meta.properties.
+  if (std::ranges::any_of(arguments.cluster_id, [](unsigned char c) { return c <= ' ' || c >= 0x7f; })) {
+    return report_usage("a cluster id has no blanks and no other letters than those of ASCII", arguments.json);
   }
   std::ifstream file{arguments.config_path};
   if (!file) {
