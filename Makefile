@@ -3,6 +3,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build run test test-asan test-tsan lint format docs clean install-build install-peers
 
+# A clone in another folder finds what this one has compiled.
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= 1
+
 DATA ?= build/run
 JOBS ?= $(shell nproc)
 
@@ -46,10 +50,10 @@ lint: build/release/build.ninja  ## house checks, format, clang-tidy on what dif
 format: build/release/build.ninja  ## clang-format on every C++ file
 	python3 tests/checks/format.py build/release --fix
 
-docs: build/release/build.ninja  ## docs/configuration.md, from the table of options
-	cmake --build --preset release --target config_doc
-	@mkdir -p docs
-	build/release/config_doc >docs/configuration.md
+docs: build/release/build.ninja  ## docs/configuration.md and docs/protocol.md, from the program's own tables
+	cmake --build --preset release --target stele
+	build/release/stele docs configuration >docs/configuration.md
+	build/release/stele docs protocol >docs/protocol.md
 
 clean:  ## remove what was built (not the data in build/run)
 	rm -rf build/release build/debug build/asan build/tsan

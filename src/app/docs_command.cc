@@ -4,19 +4,24 @@
 
 #include "app/command.h"
 #include "config/manual.h"
+#include "server/coverage.h"
 
 namespace stele::app {
 
 void add_docs_commands(CLI::App& program, Chosen& chosen) {
   CLI::App* docs = program.add_subcommand("docs", "Print a page of the manual");
   docs->require_subcommand(1);
-  docs->add_subcommand("configuration", "Every option of brokers, topics and groups, as Markdown")->callback([&chosen] {
-    chosen = [] {
-      const std::string page = config::configuration_manual();
-      std::fwrite(page.data(), 1, page.size(), stdout);
-      return kExitOk;
-    };
-  });
+  const auto add_page = [docs, &chosen](const char* name, const char* text, std::string (*write)()) {
+    docs->add_subcommand(name, text)->callback([&chosen, write] {
+      chosen = [write] {
+        const std::string page = write();
+        std::fwrite(page.data(), 1, page.size(), stdout);
+        return kExitOk;
+      };
+    });
+  };
+  add_page("configuration", "Every option of brokers, topics and groups, as Markdown", &config::configuration_manual);
+  add_page("protocol", "The APIs that are served, as Markdown", &server::protocol_coverage);
 }
 
 }  // namespace stele::app
