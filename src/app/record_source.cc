@@ -4,6 +4,13 @@
 
 namespace stele::app {
 
+namespace {
+
+// With a full queue the library pauses for most of a second; with the default of 100,000 that is nearly always.
+constexpr char kQueuedMessages[] = "1000000";
+
+}  // namespace
+
 base::Result<std::unique_ptr<RecordSource>> RecordSource::of_partitions(const ClientOptions& options,
                                                                         const std::string& topic,
                                                                         const std::vector<int32_t>& partitions,
@@ -12,7 +19,8 @@ base::Result<std::unique_ptr<RecordSource>> RecordSource::of_partitions(const Cl
   // An offset that is not there is an error to tell, not a reason to read from elsewhere.
   STELE_TRY_ASSIGN(RdConfig config, make_rd_config(options, {{"enable.partition.eof", "true"},
                                                              {"auto.offset.reset", "error"},
-                                                             {"fetch.wait.max.ms", "100"}}));
+                                                             {"fetch.wait.max.ms", "100"},
+                                                             {"queued.min.messages", kQueuedMessages}}));
   STELE_TRY_ASSIGN(source->client_, make_rd_client(RD_KAFKA_CONSUMER, std::move(config)));
   source->topic_.reset(rd_kafka_topic_new(source->client_.get(), topic.c_str(), nullptr));
   source->queue_.reset(rd_kafka_queue_new(source->client_.get()));
@@ -34,7 +42,8 @@ base::Result<std::unique_ptr<RecordSource>> RecordSource::of_group(const ClientO
                                             {"enable.partition.eof", "true"},
                                             {"enable.auto.offset.store", "false"},
                                             {"auto.offset.reset", from_beginning ? "earliest" : "latest"},
-                                            {"fetch.wait.max.ms", "100"}}));
+                                            {"fetch.wait.max.ms", "100"},
+                                            {"queued.min.messages", kQueuedMessages}}));
   STELE_TRY_ASSIGN(source->client_, make_rd_client(RD_KAFKA_CONSUMER, std::move(config)));
   rd_kafka_poll_set_consumer(source->client_.get());
   const RdPartitions topics{rd_kafka_topic_partition_list_new(1)};
