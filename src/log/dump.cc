@@ -99,9 +99,9 @@ base::Task<base::Result<void>> Dump::file(std::string path) {
     epochs.clear();
     co_return co_await segment(path, base::kNoOffset);
   }
-  line({"file", {text("file", path)}});
   STELE_CO_TRY_ASSIGN(const base::ByteVector bytes, co_await io::read_whole(directory, path, kSmallFileMax));
   report.bytes += bytes.size();
+  line({"file", {text("file", path)}});
   if (!parse(path, name, bytes)) {
     co_return base::Error{ErrorCode::kInvalidRequest, fmt::format("{} is no file of a log that can be read", path)};
   }
