@@ -1,5 +1,8 @@
 #include "app/broker_process.h"
 
+#include <unistd.h>
+
+#include <array>
 #include <cerrno>
 
 #include "app/broker_command.h"
@@ -39,18 +42,18 @@ base::Task<bool> start_sweeping(server::ShardServer& server) {
   co_return true;
 }
 
-std::string host_or_own_name(const std::string& host) { return host.empty() ? "localhost" : host; }
+server::AcceptLimits accept_limits(const config::BrokerConfig& config) {
+  return {.connections_max = static_cast<size_t>(config.number("max.connections")),
+          .connections_per_address_max = static_cast<size_t>(config.number("max.connections.per.ip"))};
+}
 
 }  // namespace
 
 BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<const config::BrokerConfig> config)
     : shards_(std::move(shards)), config_(std::move(config)) {
   io::Shard& control = *shards_.front();
-  const server::AcceptLimits accept{
-      .connections_max = static_cast<size_t>(config_->number("max.connections")),
-      .connections_per_address_max = static_cast<size_t>(config_->number("max.connections.per.ip"))};
   acceptor_ = std::make_unique<server::Acceptor>(
-      control, accept,
+      control, accept_limits(*config_),
       [this](base::ShardId shard, std::unique_ptr<io::DetachedStream> stream, server::ConnectionInfo info) {
         deliver(shard, std::move(stream), std::move(info));
       });
@@ -79,6 +82,8 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
   }
   broker_ = std::make_unique<broker::Broker>(*brokers.front());
   brokers.front()->set_control(broker_.get());
+  broker_->on_config_changed(
+      [this](const config::BrokerConfig& changed) { acceptor_->set_limits(accept_limits(changed)); });
   http_ = std::make_unique<admin::HttpServer>(control,
                                               [this](const io::HttpRequest& request) { return answer_http(request); });
 }
@@ -124,13 +129,21 @@ uint16_t BrokerProcess::port(const std::string& listener) const {
   return at == ports_.end() ? uint16_t{0} : at->second;
 }
 
+// What clients are told where no host is configured: this machine's name, as Kafka does; without a configuration file
+// "localhost", as the one that Kafka ships has it.
+std::string BrokerProcess::own_name() const {
+  std::array<char, 256> name{};
+  if (!config_->from_file() || gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
 // An advertised port of 0 stands for the one that was bound.
 std::vector<metadata::Endpoint> BrokerProcess::advertised() const {
   std::vector<metadata::Endpoint> endpoints;
   for (const config::Endpoint& endpoint : config_->listeners().advertised) {
     const auto port_number = endpoint.port != 0 ? static_cast<uint16_t>(endpoint.port) : port(endpoint.listener);
     endpoints.push_back({endpoint.listener,
-                         host_or_own_name(endpoint.host),
+                         endpoint.host.empty() ? own_name() : endpoint.host,
                          port_number,
                          static_cast<int16_t>(metadata::SecurityProtocol::kPlaintext),
                          {}});
@@ -142,7 +155,7 @@ std::vector<metadata::Endpoint> BrokerProcess::controller_endpoints() const {
   std::vector<metadata::Endpoint> endpoints;
   for (const config::Endpoint& endpoint : config_->listeners().controllers) {
     endpoints.push_back({endpoint.listener,
-                         host_or_own_name(endpoint.host),
+                         endpoint.host.empty() ? own_name() : endpoint.host,
                          port(endpoint.listener),
                          static_cast<int16_t>(metadata::SecurityProtocol::kPlaintext),
                          {}});

@@ -34,13 +34,15 @@ class BrokerProcess {
   broker::Broker& broker() { return *broker_; }
 
  private:
+  // In this order, since appends that go on after their connection hold buffers of the server's pool.
   struct ShardParts {
-    std::unique_ptr<broker::BrokerShard> broker;
-    std::unique_ptr<server::Router> router;
     std::unique_ptr<server::ShardServer> server;
+    std::unique_ptr<server::Router> router;
+    std::unique_ptr<broker::BrokerShard> broker;
   };
 
   server::ServerLimits server_limits() const;
+  std::string own_name() const;
   base::Result<void> bind();
   base::Task<base::Result<void>> serve();
   base::Task<void> stop();

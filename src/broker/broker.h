@@ -43,6 +43,11 @@ class Broker final : public ControlPlane {
   // Stops as Kafka's controlled shutdown does and leaves clean log dirs. No request is worked on any more.
   base::Task<void> stop();
 
+  // Told of the configuration whenever it was changed at run time.
+  void on_config_changed(std::function<void(const config::BrokerConfig&)> listener) {
+    config_listener_ = std::move(listener);
+  }
+
   const StartProgress& progress() const { return progress_; }
   // Set once the broker cannot go on: the metadata log or the last log dir failed.
   base::Signal& fatal() { return fatal_; }
@@ -94,6 +99,7 @@ class Broker final : public ControlPlane {
   size_t metadata_dir_ = 0;  // the log dir that holds the metadata log
   base::BrokerEpoch epoch_{-1};
   std::shared_ptr<const config::BrokerConfig> config_;  // with what was set at run time
+  std::function<void(const config::BrokerConfig&)> config_listener_;
   ShardMap shards_;
   std::vector<size_t> per_shard_;  // partitions hosted on each
   std::vector<size_t> per_dir_;    // and in each log dir

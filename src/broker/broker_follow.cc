@@ -209,6 +209,7 @@ void Broker::refresh_config(const metadata::Image& image) {
   };
   config_ = std::make_shared<const config::BrokerConfig>(
       options_.config->with_dynamic(values(""), values(std::to_string(identity_.id.value()))));
+  if (config_listener_) config_listener_(*config_);
 }
 
 base::Task<void> Broker::keep_alive() {
