@@ -162,8 +162,12 @@ base::Task<base::Result<void>> Broker::start(BrokerOptions options) {
   for (size_t i = 0; i < dirs_.size(); ++i) STELE_CO_TRY(co_await dirs_.dir(i).begin());
   const controller::Options core{
       .node = identity_.id, .session_timeout = std::chrono::milliseconds{config_->number("broker.session.timeout.ms")}};
-  STELE_CO_TRY(co_await controller_->activate(
-      core, options_.config, {}, base::Uuid::make_random(control_.shard().random()), options_.controller_endpoints));
+  // What formatting chose, for a metadata log that holds nothing yet.
+  STELE_CO_TRY_ASSIGN(const metadata::Records bootstrap,
+                      co_await metadata::read_bootstrap(*dirs_.dir(metadata_dir_).directory()));
+  STELE_CO_TRY(co_await controller_->activate(core, options_.config, bootstrap,
+                                              base::Uuid::make_random(control_.shard().random()),
+                                              options_.controller_endpoints));
   STELE_CO_TRY(co_await prepare_shards());
   STELE_CO_TRY(co_await register_here());
   STELE_CO_TRY(co_await host_found());
@@ -252,7 +256,7 @@ base::Task<base::Result<void>> Broker::host_found() {
   co_return base::Result<void>{};
 }
 
-base::Task<base::Result<void>> Broker::heartbeat() {
+base::Task<base::Result<controller::HeartbeatAnswer>> Broker::heartbeat() {
   const controller::Heartbeat beat{.id = identity_.id,
                                    .epoch = epoch_,
                                    .metadata_end = controller_->image()->next_index,
@@ -260,19 +264,28 @@ base::Task<base::Result<void>> Broker::heartbeat() {
                                    .want_shut_down = stopping_};
   auto decision = controller_->core().heartbeat(beat, control_.shard().clock().now());
   if (!decision.ok()) co_return std::move(decision).error();
-  auto answer = co_await controller_->commit(*std::move(decision));
-  if (!answer.ok()) co_return std::move(answer).error();
-  co_return base::Result<void>{};
+  co_return co_await controller_->commit(*std::move(decision));
+}
+
+// Asks to be let go until the controller has moved every leader away and fenced this broker.
+base::Task<void> Broker::leave() {
+  constexpr int kBeats = 3;  // one moves the leaders, the next fences
+  for (int i = 0; i < kBeats; ++i) {
+    const auto told = co_await heartbeat();
+    if (!told.ok()) {
+      control_.shard().log().warn("the controller did not hear of the stop: {}", told.error().message);
+      co_return;
+    }
+    if (told->should_shut_down) co_return;
+  }
+  control_.shard().log().warn("the controller did not let this broker go");
 }
 
 base::Task<void> Broker::stop() {
   stopping_ = true;
   progress_.serving = false;
   background_.cancel();
-  if (controller_ != nullptr && !controller_->failure()) {
-    const auto told = co_await heartbeat();
-    if (!told.ok()) control_.shard().log().warn("the controller did not hear of the stop: {}", told.error().message);
-  }
+  if (controller_ != nullptr && !controller_->failure()) co_await leave();
   auto closed = co_await on_every_shard<std::vector<Standing>>(
       control_, [](BrokerShard& at, uint32_t) { return close_here(at); });
   std::vector<Standing> all;

@@ -66,7 +66,8 @@ class Broker final : public ControlPlane {
   base::Task<base::Result<void>> prepare_shards();
   base::Task<base::Result<void>> register_here();
   base::Task<base::Result<void>> host_found();
-  base::Task<base::Result<void>> heartbeat();
+  base::Task<base::Result<controller::HeartbeatAnswer>> heartbeat();
+  base::Task<void> leave();
 
   // Following the image.
   base::Task<void> follow();
