@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "app/progress.h"
 #include "app/record_line.h"
 #include "app/shard_work.h"
+#include "log/checkpoint.h"
 #include "log/dump.h"
 #include "log/file_names.h"
 
@@ -27,6 +29,7 @@ struct LogArguments {
 };
 
 using Json = nlohmann::ordered_json;
+constexpr uint64_t kCheckpointBytesMax = uint64_t{1} << 30;
 
 // Keys and values of records are any bytes; JSON is text.
 std::string json_of(const log::DumpLine& line) {
@@ -110,6 +113,7 @@ class LogReader {
     STELE_CO_TRY_ASSIGN(const std::vector<io::Entry> entries, co_await directory->list());
     above_ = path;
     bool known = false;
+    log::OffsetMap ends;
     for (const io::Entry& entry : entries) {
       const auto partition = log::parse_partition_directory(entry.name);
       base::Result<log::DumpReport> found = log::DumpReport{};
@@ -122,10 +126,32 @@ class LogReader {
       }
       known = true;
       STELE_CO_TRY(add(found));
+      if (partition && partition->kind == log::DirectoryKind::kCurrent) ends[partition->partition] = found->end;
     }
+    if (arguments_.verify) STELE_CO_TRY(co_await compare_checkpoints(*directory, ends));
     if (!known) {
       co_return base::Error{base::ErrorCode::kInvalidRequest,
                             fmt::format("{} is neither a log dir nor the directory of a partition", path.string())};
+    }
+    co_return base::Result<void>{};
+  }
+
+  // No checkpoint may promise more of a partition than its log holds.
+  base::Task<base::Result<void>> compare_checkpoints(io::Directory& directory, const log::OffsetMap& ends) {
+    for (const std::string_view name : {log::kRecoveryPointName, log::kLogStartName, log::kHighWatermarkName}) {
+      const auto bytes = co_await io::read_whole(directory, std::string{name}, kCheckpointBytesMax);
+      if (!bytes.ok() && bytes.error().os_error == ENOENT) continue;
+      if (!bytes.ok()) co_return bytes.error();
+      const auto offsets = log::parse_offset_checkpoint(base::as_text(*bytes));
+      if (!offsets.ok()) continue;  // told already
+      for (const auto& [partition, offset] : *offsets) {
+        const auto end = ends.find(partition);
+        if (end == ends.end() || offset <= end->second) continue;
+        ++total_.problems;
+        const std::string what = fmt::format("{} has offset {}, but its log ends at {}", partition.to_string(),
+                                             offset.value(), end->second.value());
+        sink()({"problem", {{"file", std::string{name}, true}, {"problem", what, true}}});
+      }
     }
     co_return base::Result<void>{};
   }

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "log/batch_scanner.h"
 #include "log/checkpoint.h"
@@ -95,9 +96,12 @@ base::Task<base::Result<void>> Dump::file(std::string path) {
   ++report.files;
   if (const auto base = parse_offset_file_name(name, kLogSuffix)) co_return co_await segment(path, *base);
   if (is_metadata_snapshot(name)) {
-    end = base::Offset{0};  // its offsets and epochs are its own
-    epochs.clear();
-    co_return co_await segment(path, base::kNoOffset);
+    const base::Offset log_end = std::exchange(end, base::Offset{0});  // its offsets and epochs are its own
+    const auto log_epochs = std::exchange(epochs, {});
+    STELE_CO_TRY(co_await segment(path, base::kNoOffset));
+    end = log_end;
+    epochs = log_epochs;
+    co_return base::Result<void>{};
   }
   STELE_CO_TRY_ASSIGN(const base::ByteVector bytes, co_await io::read_whole(directory, path, kSmallFileMax));
   report.bytes += bytes.size();
@@ -355,6 +359,7 @@ base::Task<base::Result<DumpReport>> dump_file(io::Directory& directory, std::st
                                                DumpSink sink) {
   Dump dump{directory, options, std::move(sink), {}, base::Offset{0}};
   STELE_CO_TRY(co_await dump.file(std::move(path)));
+  dump.report.end = dump.end;
   co_return dump.report;
 }
 
@@ -374,6 +379,7 @@ base::Task<base::Result<DumpReport>> dump_partition(io::Directory& log_dir, std:
       STELE_CO_TRY(co_await dump.file(name + "/" + entry.name));
     }
   }
+  dump.report.end = dump.end;
   co_return dump.report;
 }
 

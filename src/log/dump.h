@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ids.h"
 #include "base/result.h"
 #include "base/task.h"
 #include "io/file.h"
@@ -41,6 +42,7 @@ struct DumpReport {
   uint64_t batches = 0;
   uint64_t records = 0;
   uint64_t problems = 0;
+  base::Offset end{0};  // behind the last batch of the last segment read
 };
 
 using DumpSink = std::function<void(const DumpLine&)>;

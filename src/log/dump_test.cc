@@ -106,6 +106,7 @@ TEST_F(DumpTest, snapshots_of_the_metadata_are_batches_with_offsets_of_their_own
     const DumpReport report = must(co_await dump_partition(*dir, "t-0", options, [](const DumpLine&) {}));
     EXPECT_EQ(report.problems, 0u);
     EXPECT_EQ(report.batches, 4u);
+    EXPECT_EQ(report.end, base::Offset{6});
     EXPECT_EQ(report.records, 12u);
     EXPECT_EQ(told, 2 * two().size());
     EXPECT_EQ((co_await dump_file(*dir, "t-0/story.txt", {}, {})).error().os_error, ENOENT);
