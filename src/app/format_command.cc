@@ -49,6 +49,11 @@ base::Task<base::Result<bool>> is_formatted(io::Directory& directory) {
   co_return false;
 }
 
+struct BlankDir {
+  std::unique_ptr<io::Directory> directory;
+  bool has_metadata = false;  // the metadata log goes there
+};
+
 metadata::Format format_of(const FormatArguments& arguments, const config::BrokerConfig& config) {
   metadata::Format format;
   format.cluster_id = arguments.cluster_id;
@@ -60,12 +65,15 @@ metadata::Format format_of(const FormatArguments& arguments, const config::Broke
 base::Task<base::Result<void>> format_dirs(io::Shard& shard, FormatArguments arguments,
                                            const config::BrokerConfig& config) {
   if (arguments.cluster_id.empty()) arguments.cluster_id = base::Uuid::make_random(shard.random()).to_string();
-  std::vector<std::unique_ptr<io::Directory>> blank;
-  for (const std::string& path : config.log_dirs()) {
+  std::vector<BlankDir> blank;
+  const std::string metadata_path = config.metadata_log_dir();
+  std::vector<std::string> paths = config.log_dirs();
+  if (std::ranges::find(paths, metadata_path) == paths.end()) paths.push_back(metadata_path);
+  for (const std::string& path : paths) {
     STELE_CO_TRY_ASSIGN(auto directory, co_await shard.open_directory(path, true));
     STELE_CO_TRY_ASSIGN(const bool formatted, co_await is_formatted(*directory));
     if (!formatted) {
-      blank.push_back(std::move(directory));
+      blank.push_back({std::move(directory), path == metadata_path});
     } else if (arguments.ignore_formatted) {
       STELE_CO_TRY_ASSIGN(const auto text,
                           co_await io::read_whole(*directory, std::string{log::kMetaPropertiesName}, kMetaBytesMax));
@@ -78,10 +86,10 @@ base::Task<base::Result<void>> format_dirs(io::Shard& shard, FormatArguments arg
     }
   }
   const auto& controllers = config.listeners().controllers;
-  for (const auto& directory : blank) {
+  for (const auto& [directory, has_metadata] : blank) {
     metadata::Format format = format_of(arguments, config);
     format.directory = base::Uuid::make_random(shard.random());
-    if (arguments.standalone && directory->path() == config.metadata_log_dir() && !controllers.empty()) {
+    if (arguments.standalone && has_metadata && !controllers.empty()) {
       const config::Endpoint& at = controllers.front();
       format.standalone = metadata::Voter{.node = format.node,
                                           .listener = at.listener,
