@@ -32,6 +32,7 @@ class BrokerProcess {
   // The port that a listener is bound to; 0 before it is.
   uint16_t port(const std::string& listener) const;
   broker::Broker& broker() { return *broker_; }
+  const server::ShardServer& server(base::ShardId shard) const { return *parts_.at(shard.value()).server; }
 
  private:
   // In this order, since appends that go on after their connection hold buffers of the server's pool.

@@ -2,6 +2,22 @@
 
 namespace stele::broker {
 
+namespace {
+
+// The names on the way to the dir are on stable storage afterwards: a dir that was made just now must not go with a
+// loss of power. Directories above that may not be opened are somebody else's and older than that.
+base::Task<void> sync_above(io::Shard& shard, std::string path) {
+  for (size_t slash = path.rfind('/'); slash != std::string::npos; slash = path.rfind('/')) {
+    path.resize(slash);
+    auto directory = co_await shard.open_directory(path.empty() ? "/" : path, false);
+    if (!directory.ok()) co_return;
+    const auto synced = co_await (*directory)->sync();
+    if (!synced.ok()) co_return;
+  }
+}
+
+}  // namespace
+
 base::Task<base::Result<void>> LogDirs::open(std::vector<std::string> paths) {
   for (const std::string& path : paths) {
     // Kafka makes a log dir that is not there; whether it may be formatted is looked at afterwards.
@@ -18,6 +34,7 @@ base::Task<base::Result<void>> LogDirs::format(size_t index, metadata::Format fo
   std::unique_ptr<log::LogDir>& dir = dirs_.at(index).dir;
   STELE_CO_TRY(co_await metadata::format_log_dir(*dir->directory(), std::move(format), shard_.clock().wall()));
   const std::string path = dir->path();
+  co_await sync_above(shard_, path);
   dir.reset();  // its lock is taken again
   STELE_CO_TRY_ASSIGN(dir, co_await log::LogDir::open(shard_, path));
   co_return base::Result<void>{};

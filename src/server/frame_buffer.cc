@@ -4,6 +4,13 @@
 
 namespace stele::server {
 
+// What buffers know of their pool. Outlives it while leases are out.
+struct FrameShelf {
+  std::vector<std::unique_ptr<FrameBuffer>> idle;
+  size_t out = 0;
+  bool pool_gone = false;
+};
+
 void Lease::charge_to(Budget& budget, bool charged) {
   if (buffer_->charged_to_ != nullptr) return;
   buffer_->charged_to_ = &budget;
@@ -11,28 +18,39 @@ void Lease::charge_to(Budget& budget, bool charged) {
 }
 
 void Lease::drop() {
-  FrameBuffer* buffer = std::exchange(buffer_, nullptr);
-  if (buffer == nullptr || --buffer->leases_ > 0) return;
-  if (buffer->charged_to_ != nullptr) buffer->charged_to_->release(buffer->capacity_);
-  buffer->pool_->give_back(buffer);
+  std::unique_ptr<FrameBuffer> buffer;
+  if (buffer_ != nullptr && --buffer_->leases_ == 0) buffer.reset(buffer_);
+  buffer_ = nullptr;
+  if (buffer == nullptr) return;
+  FrameShelf& shelf = *buffer->shelf_;
+  --shelf.out;
+  if (shelf.pool_gone) {
+    if (shelf.out == 0) delete &shelf;  // NOLINT: released by ~BufferPool
+    return;
+  }
+  if (Budget* budget = std::exchange(buffer->charged_to_, nullptr)) budget->release(buffer->capacity_);
+  if (buffer->capacity_ != BufferPool::kChunkBytes || shelf.idle.size() >= BufferPool::kIdleChunksMax) return;
+  shelf.idle.push_back(std::move(buffer));
 }
+
+BufferPool::BufferPool() : shelf_(std::make_unique<FrameShelf>()) {}
+
+BufferPool::~BufferPool() {
+  shelf_->idle.clear();
+  shelf_->pool_gone = true;
+  if (shelf_->out > 0) static_cast<void>(shelf_.release());  // NOLINT: the last lease deletes it
+}
+
+size_t BufferPool::out() const { return shelf_->out; }
 
 Lease BufferPool::take(size_t bytes) {
-  ++out_;
-  if (bytes == kChunkBytes && !idle_.empty()) {
-    FrameBuffer* buffer = idle_.back().release();
-    idle_.pop_back();
+  ++shelf_->out;
+  if (bytes == kChunkBytes && !shelf_->idle.empty()) {
+    FrameBuffer* buffer = shelf_->idle.back().release();
+    shelf_->idle.pop_back();
     return Lease{buffer};
   }
-  return Lease{new FrameBuffer(*this, bytes)};
-}
-
-void BufferPool::give_back(FrameBuffer* buffer) {
-  std::unique_ptr<FrameBuffer> owned{buffer};
-  --out_;
-  if (owned->capacity_ != kChunkBytes || idle_.size() >= kIdleChunksMax) return;
-  owned->charged_to_ = nullptr;
-  idle_.push_back(std::move(owned));
+  return Lease{new FrameBuffer(*shelf_, bytes)};
 }
 
 }  // namespace stele::server
