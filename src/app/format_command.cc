@@ -15,6 +15,7 @@
 #include "app/common_options.h"
 #include "app/shard_work.h"
 #include "config/broker_config.h"
+#include "log/log_dir.h"
 #include "log/meta_properties.h"
 #include "metadata/format.h"
 
@@ -38,7 +39,7 @@ base::Task<base::Result<bool>> is_formatted(io::Directory& directory) {
   STELE_CO_TRY_ASSIGN(const std::vector<io::Entry> entries, co_await directory.list());
   if (std::ranges::find(entries, log::kMetaPropertiesName, &io::Entry::name) != entries.end()) co_return true;
   for (const io::Entry& entry : entries) {
-    if (entry.name == "lost+found" || entry.name == log::kLockName) continue;
+    if (log::is_blank_entry(entry)) continue;
     co_return base::Error{
         base::ErrorCode::kInvalidConfig,
         fmt::format("{} is not empty: it holds '{}' but no meta.properties. Name an empty directory in "

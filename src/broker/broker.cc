@@ -64,17 +64,15 @@ void Broker::die(std::string reason) {
 base::Task<base::Result<void>> Broker::open_dirs(std::shared_ptr<const config::BrokerConfig> config) {
   config_ = std::move(config);
   STELE_CO_TRY(co_await dirs_.open(config_->log_dirs()));
+  STELE_CO_TRY(co_await open_metadata_dir());
   STELE_CO_TRY(co_await check_dirs());
   STELE_CO_TRY(co_await dirs_.look_around());
-  for (size_t i = 0; i < dirs_.size(); ++i) {
-    if (config_->log_dirs()[i] == config_->metadata_log_dir()) metadata_dir_ = i;
-  }
   const int64_t retention_ms = config_->number("metadata.max.retention.ms");
-  metadata::LocalLogOptions options{.node = identity_.id, .directory = dirs_.id(metadata_dir_)};
+  metadata::LocalLogOptions options{.node = identity_.id, .directory = *metadata_dir().meta()->directory_id};
   options.segment_bytes = static_cast<uint64_t>(config_->number("metadata.log.segment.bytes"));
   options.retention_bytes = static_cast<uint64_t>(config_->number("metadata.max.retention.bytes"));
   options.retention_ms = retention_ms;
-  auto directory = co_await control_.shard().open_directory(config_->log_dirs()[metadata_dir_], false);
+  auto directory = co_await control_.shard().open_directory(metadata_dir().path(), false);
   if (!directory.ok()) co_return std::move(directory).error();
   auto log = co_await metadata::LocalLog::open(control_.shard(), *std::move(directory), options);
   if (!log.ok()) co_return std::move(log).error();
@@ -96,46 +94,72 @@ base::Task<base::Result<void>> Broker::open_dirs(std::shared_ptr<const config::B
   co_return base::Result<void>{};
 }
 
+base::Task<base::Result<void>> Broker::open_metadata_dir() {
+  const std::string path = config_->metadata_log_dir();
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (config_->log_dirs()[i] == path) metadata_dir_ = i;
+  }
+  if (metadata_dir_) co_return base::Result<void>{};
+  auto made = co_await control_.shard().open_directory(path, true);
+  if (!made.ok()) co_return std::move(made).error();
+  STELE_CO_TRY_ASSIGN(metadata_apart_, co_await log::LogDir::open(control_.shard(), path));
+  co_return base::Result<void>{};
+}
+
+const log::LogDir& Broker::metadata_dir() { return metadata_dir_ ? dirs_.dir(*metadata_dir_) : *metadata_apart_; }
+
+base::Result<void> Broker::check_meta(const log::LogDir& dir) {
+  const auto& meta = dir.meta();
+  if (!meta && dir.is_blank()) {
+    return config_error(
+        fmt::format("log dir {} is not formatted, while another of log.dirs is in use: format it with `stele format "
+                    "--ignore-formatted`, or take it out of log.dirs",
+                    dir.path()));
+  }
+  if (!meta) {
+    return config_error(
+        fmt::format("log dir {} holds files, but no meta.properties that says whose they are: name an empty directory "
+                    "in log.dirs, or put meta.properties back",
+                    dir.path()));
+  }
+  if (meta->node_id.value() != config_->node_id() && config_->from_file()) {
+    return config_error(
+        fmt::format("log dir {} belongs to node {}, but node.id is {}: set node.id={}, or name the log dirs of node {}",
+                    dir.path(), meta->node_id.value(), config_->node_id(), meta->node_id.value(), config_->node_id()));
+  }
+  const auto& first = dirs_.dir(0).meta();
+  if (first && meta->cluster_id != first->cluster_id) {
+    return config_error(
+        fmt::format("log dirs {} and {} belong to different clusters, {} and {}: name those of one cluster in log.dirs",
+                    dirs_.dir(0).path(), dir.path(), first->cluster_id, meta->cluster_id));
+  }
+  return {};
+}
+
 // Whose log dirs these are; formats them where all are blank.
 base::Task<base::Result<void>> Broker::check_dirs() {
-  size_t blank = 0;
-  bool metadata_log = false;
+  std::vector<log::LogDir*> all;
   bool partitions = false;
   for (size_t i = 0; i < dirs_.size(); ++i) {
-    blank += dirs_.dir(i).is_blank() ? 1 : 0;
-    metadata_log |= dirs_.dir(i).has_metadata_log();
+    all.push_back(&dirs_.dir(i));
     partitions |= !dirs_.dir(i).partitions().empty();
   }
-  if (blank == dirs_.size()) co_return co_await format_dirs();
-  for (size_t i = 0; i < dirs_.size(); ++i) {
-    const auto& meta = dirs_.dir(i).meta();
-    const std::string& path = dirs_.dir(i).path();
-    if (!meta) {
-      co_return config_error(
-          fmt::format("log dir {} is not formatted, while another of log.dirs is in use: format it with "
-                      "`stele format`, or take it out of log.dirs",
-                      path));
-    }
-    if (meta->node_id.value() != config_->node_id() && config_->from_file()) {
-      co_return config_error(fmt::format("log dir {} belongs to node {}, but node.id is {}", path,
-                                         meta->node_id.value(), config_->node_id()));
-    }
-    const auto& first = dirs_.dir(0).meta();
-    if (first && meta->cluster_id != first->cluster_id) {
-      co_return config_error(fmt::format("log dirs {} and {} belong to different clusters, {} and {}",
-                                         dirs_.dir(0).path(), path, first->cluster_id, meta->cluster_id));
-    }
-    if (!meta->directory_id) {
-      log::MetaProperties with_id = *meta;
-      with_id.directory_id = base::Uuid::make_random(control_.shard().random());
-      STELE_CO_TRY(co_await dirs_.dir(i).write_meta(with_id, control_.shard().clock().wall()));
-    }
+  if (metadata_apart_) all.push_back(metadata_apart_.get());
+  if (std::all_of(all.begin(), all.end(), [](const log::LogDir* dir) { return dir->is_blank() && !dir->meta(); })) {
+    co_return co_await format_dirs();
   }
-  if (partitions && !metadata_log) {
+  for (log::LogDir* dir : all) {
+    STELE_CO_TRY(check_meta(*dir));
+    if (dir->meta()->directory_id) continue;
+    log::MetaProperties with_id = *dir->meta();
+    with_id.directory_id = base::Uuid::make_random(control_.shard().random());
+    STELE_CO_TRY(co_await dir->write_meta(with_id, control_.shard().clock().wall()));
+  }
+  if (partitions && !metadata_dir().has_metadata_log()) {
     co_return config_error(
-        "the log dirs hold partitions but no metadata log (__cluster_metadata-0), so that every one of them would be "
-        "taken "
-        "for a stray: put the metadata log back, or start with empty log dirs");
+        fmt::format("the log dirs hold partitions, but {} no metadata log (__cluster_metadata-0), so that every one of "
+                    "them would be taken for a stray: put the metadata log back, or start with empty log dirs",
+                    metadata_dir().path()));
   }
   identity_ = {dirs_.dir(0).meta()->node_id, dirs_.dir(0).meta()->cluster_id};
   co_return base::Result<void>{};
@@ -143,13 +167,19 @@ base::Task<base::Result<void>> Broker::check_dirs() {
 
 base::Task<base::Result<void>> Broker::format_dirs() {
   identity_ = {base::BrokerId{config_->node_id()}, base::Uuid::make_random(control_.shard().random()).to_string()};
-  for (size_t i = 0; i < dirs_.size(); ++i) {
-    metadata::Format format{.cluster_id = identity_.cluster_id,
+  const auto new_format = [this]() {
+    return metadata::Format{.cluster_id = identity_.cluster_id,
                             .node = identity_.id,
                             .directory = base::Uuid::make_random(control_.shard().random()),
                             .version = metadata::kMetadataVersionLatest,
                             .standalone = std::nullopt};
-    STELE_CO_TRY(co_await dirs_.format(i, std::move(format)));
+  };
+  for (size_t i = 0; i < dirs_.size(); ++i) STELE_CO_TRY(co_await dirs_.format(i, new_format()));
+  if (metadata_apart_) {
+    STELE_CO_TRY(co_await metadata::format_log_dir(*metadata_apart_->directory(), new_format(),
+                                                   control_.shard().clock().wall()));
+    metadata_apart_.reset();  // its lock is taken again
+    STELE_CO_TRY(co_await open_metadata_dir());
   }
   control_.shard().log().info("formatted {} empty log dir{}: cluster id {}", dirs_.size(), dirs_.size() == 1 ? "" : "s",
                               identity_.cluster_id);
@@ -164,7 +194,7 @@ base::Task<base::Result<void>> Broker::start(BrokerOptions options) {
       .node = identity_.id, .session_timeout = std::chrono::milliseconds{config_->number("broker.session.timeout.ms")}};
   // What formatting chose, for a metadata log that holds nothing yet.
   STELE_CO_TRY_ASSIGN(const metadata::Records bootstrap,
-                      co_await metadata::read_bootstrap(*dirs_.dir(metadata_dir_).directory()));
+                      co_await metadata::read_bootstrap(*metadata_dir().directory()));
   STELE_CO_TRY(co_await controller_->activate(core, options_.config, bootstrap,
                                               base::Uuid::make_random(control_.shard().random()),
                                               options_.controller_endpoints));

@@ -61,8 +61,11 @@ class Broker final : public ControlPlane {
   LogDirs& log_dirs() override { return dirs_; }
 
  private:
+  base::Task<base::Result<void>> open_metadata_dir();
   base::Task<base::Result<void>> check_dirs();
+  base::Result<void> check_meta(const log::LogDir& dir);
   base::Task<base::Result<void>> format_dirs();
+  const log::LogDir& metadata_dir();
   base::Task<base::Result<void>> prepare_shards();
   base::Task<base::Result<void>> register_here();
   base::Task<base::Result<void>> host_found();
@@ -97,7 +100,8 @@ class Broker final : public ControlPlane {
   BrokerIdentity identity_;
   LogDirs dirs_;
   std::unique_ptr<ControllerHost> controller_;
-  size_t metadata_dir_ = 0;  // the log dir that holds the metadata log
+  std::optional<size_t> metadata_dir_;           // the log dir that holds the metadata log
+  std::unique_ptr<log::LogDir> metadata_apart_;  // or its dir, where metadata.log.dir is none of log.dirs
   base::BrokerEpoch epoch_{-1};
   std::shared_ptr<const config::BrokerConfig> config_;  // with what was set at run time
   std::function<void(const config::BrokerConfig&)> config_listener_;

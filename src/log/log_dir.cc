@@ -43,9 +43,14 @@ base::Task<base::Result<void>> LogDir::load() {
   co_return base::Result<void>{};
 }
 
+bool is_blank_entry(const io::Entry& entry) {
+  if (entry.directory) return entry.name == "lost+found";
+  return entry.name == kLockName || entry.name == "bootstrap.checkpoint" || entry.name.ends_with(".tmp");
+}
+
 void LogDir::look_at(const io::Entry& entry) {
-  if (entry.name == "lost+found" || entry.name == kLockName) return;
-  blank_ = false;
+  if (!is_blank_entry(entry)) blank_ = false;
+  if (entry.name == "lost+found") return;
   if (!entry.directory) return;
   auto parsed = parse_partition_directory(entry.name);
   if (!parsed) {

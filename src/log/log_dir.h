@@ -28,6 +28,10 @@ struct FoundPartition {
   DirectoryKind kind = DirectoryKind::kCurrent;
 };
 
+// Whether a dir that holds this, and no meta.properties, may be formatted: lost+found, .lock, and what formatting that
+// was cut short leaves, since it writes meta.properties last.
+bool is_blank_entry(const io::Entry& entry);
+
 class LogDir {
  public:
   // Takes .lock as Kafka does and reads what is there; changes nothing yet. kKafkaStorageError: not there, not
@@ -39,7 +43,7 @@ class LogDir {
   const std::string& path() const { return directory_->path(); }
   // For the partitions on this shard; other shards open the path themselves.
   const std::shared_ptr<io::Directory>& directory() const { return directory_; }
-  // Nothing but lost+found and our .lock: a first start may format it.
+  // Nothing but blank entries: a first start may format it.
   bool is_blank() const { return blank_; }
   // Nothing where the dir was never formatted.
   const std::optional<MetaProperties>& meta() const { return meta_; }

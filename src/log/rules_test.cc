@@ -242,6 +242,19 @@ TEST_F(RulesTest, a_clean_stop_is_marked_last_and_taken_back_first) {
   });
 }
 
+TEST_F(RulesTest, a_format_cut_short_is_done_again) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    co_await directory(shard);
+    auto dir = must(co_await shard.open_directory("/data", false));
+    for (const char* name : {"bootstrap.checkpoint", "meta.properties.tmp"}) {
+      must(co_await dir->open(name, io::OpenMode::kCreate));
+    }
+    EXPECT_TRUE(must(co_await LogDir::open(shard, "/data"))->is_blank());
+    must(co_await dir->open("meta.properties.bak", io::OpenMode::kCreate));
+    EXPECT_FALSE(must(co_await LogDir::open(shard, "/data"))->is_blank());
+  });
+}
+
 TEST(FileNamesTest, directories_of_partitions_are_told_from_others) {
   EXPECT_EQ(parse_partition_directory("a-b-12")->partition, (TopicPartition{"a-b", base::PartitionIndex{12}}));
   EXPECT_EQ(parse_partition_directory("t-0.0123456789abcdef0123456789abcdef-delete")->kind, DirectoryKind::kDeleted);

@@ -133,7 +133,12 @@ Task<Result<void>> LocalLog::load_names() {
 Task<Result<void>> LocalLog::load_quorum_state() {
   auto text = co_await io::read_whole(*directory_, kQuorumState, kSmallFile);
   if (text.ok()) {
-    STELE_CO_TRY_ASSIGN(quorum_, read_quorum_state(base::as_text(*text)));
+    auto read = read_quorum_state(base::as_text(*text));
+    if (!read.ok()) {
+      co_return storage(fmt::format("{}/{} is damaged: {}. Move it away: the epoch is then taken from the metadata log",
+                                    directory_->path(), kQuorumState, read.error().message));
+    }
+    quorum_ = *std::move(read);
     co_return Result<void>{};
   }
   if (text.error().os_error != ENOENT) co_return std::move(text).error();

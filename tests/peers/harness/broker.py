@@ -33,7 +33,11 @@ def wait_for(what, condition, seconds):
 
 
 def new_cluster_id():
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    """Random; like Apache's own, none that begins with a dash, which a command line takes for an option."""
+    text = "-"
+    while text.startswith("-"):
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    return text
 
 
 class Layout:
