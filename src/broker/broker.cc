@@ -281,7 +281,7 @@ base::Task<base::Result<void>> Broker::host_found() {
   image->for_each_topic([&](const metadata::Topic& topic) { plan_topic(*image, topic, nullptr, host, update); });
   for (const auto& orders : host) progress_.partitions_total += orders.size();
   co_await host_all(std::move(host));
-  co_await publish(image);
+  co_await publish(image, {});
   if (dirs_.online_count() == 0) co_return base::Error{base::ErrorCode::kKafkaStorageError, "no log dir can be used"};
   co_return base::Result<void>{};
 }

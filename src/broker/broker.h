@@ -82,7 +82,7 @@ class Broker final : public ControlPlane {
   void plan_topic(const metadata::Image& image, const metadata::Topic& topic, const std::set<int32_t>* only,
                   std::vector<std::vector<HostOrder>>& host, std::vector<std::vector<UpdateOrder>>& update);
   base::Task<void> host_all(std::vector<std::vector<HostOrder>> orders);
-  base::Task<void> publish(metadata::ImagePtr image);
+  base::Task<void> publish(metadata::ImagePtr image, std::vector<std::string> gone);
   size_t place(const metadata::Partition& partition, const PartitionKey& key);
   base::ShardId next_shard();
   void refresh_config(const metadata::Image& image);

@@ -63,7 +63,9 @@ base::Task<void> Broker::apply(ControllerHost::Progress progress) {
     co_await run_on(control_.shard(), peer.home(),
                     [&peer, orders = std::move(update[i])]() mutable { return update_here(peer, std::move(orders)); });
   }
-  co_await publish(progress.image);
+  std::vector<std::string> gone;
+  for (const auto& [id, name] : progress.changes.topics_deleted) gone.push_back(name);
+  co_await publish(progress.image, std::move(gone));
 }
 
 void Broker::plan(const ControllerHost::Progress& progress, PerShard<HostOrder>& host, PerShard<UpdateOrder>& update) {
@@ -187,13 +189,13 @@ base::Task<void> Broker::remove_later(Removed removed, base::Duration delay) {
   co_await dirs_.remove_deleted(removed.log_dir, removed.directory);
 }
 
-base::Task<void> Broker::publish(metadata::ImagePtr image) {
+base::Task<void> Broker::publish(metadata::ImagePtr image, std::vector<std::string> gone) {
   const base::Offset next = image->next_index;
   ++edit_;  // the nodes of the published map are shared from here on
   auto view = std::make_shared<const ClusterView>(++view_epoch_, std::move(image), shards_, config_);
   for (uint32_t i = 0; i < control_.shard_count(); ++i) {
     BrokerShard& peer = control_.peer(base::ShardId{i});
-    co_await run_on(control_.shard(), peer.home(), [&peer, view]() { return set_view_here(peer, view); });
+    co_await run_on(control_.shard(), peer.home(), [&peer, view, gone]() { return set_view_here(peer, view, gone); });
   }
   applied_ = next;
   while (base::Waiter* waiter = catching_up_.pop_front()) control_.shard().executor().post(*waiter);

@@ -63,6 +63,15 @@ class CoordinatorHost::Hosted final : public coordinator::CoordinatorLog, public
     return partition_.get() == &partition && partition.state().leader && partition.state().leader_epoch == epoch_;
   }
   void begin_load() { scope_.spawn(load()); }
+  void forget(const std::vector<std::string>& topics) {
+    if (runtime_.state() == coordinator::CoordinatorRuntime<GroupCoordinator>::State::kLoading) {
+      forget_once_loaded_.insert(forget_once_loaded_.end(), topics.begin(), topics.end());
+      return;
+    }
+    // Nobody waits for the reply.
+    host_.deliver(runtime_.submit({0, coordinator::ForgetTopics{topics}}, now_of(host_.shard_.shard())));
+    host_.rearm();
+  }
 
   base::Result<base::Offset> append(base::LeaderEpoch, base::Timestamp now,
                                     std::span<const coordinator::LogRecord> records) override {
@@ -129,6 +138,7 @@ class CoordinatorHost::Hosted final : public coordinator::CoordinatorLog, public
     loader.finish(partition_->key().partition.value());
     host_.deliver(runtime_.finish_loading(partition_->high_watermark(), now_of(shard)));
     host_.rearm();
+    if (!forget_once_loaded_.empty()) forget(std::exchange(forget_once_loaded_, {}));
     if (loader.records() > 0) {
       shard.log().info("{}: loaded {} groups and {} offsets from {} records in {} ms", partition_->name(),
                        machine.group_count(), machine.offsets().count(), loader.records(),
@@ -140,6 +150,7 @@ class CoordinatorHost::Hosted final : public coordinator::CoordinatorLog, public
   std::shared_ptr<Partition> partition_;
   base::LeaderEpoch epoch_;
   coordinator::CoordinatorRuntime<GroupCoordinator> runtime_;
+  std::vector<std::string> forget_once_loaded_;
   base::TaskScope scope_;
 };
 
@@ -191,6 +202,10 @@ std::shared_ptr<CoordinatorHost::Waiting> CoordinatorHost::start(Hosted* hosted,
   }
   rearm();
   return waiting;
+}
+
+void CoordinatorHost::forget_topics(const std::vector<std::string>& names) {
+  for (auto& [key, hosted] : hosted_) hosted->forget(names);
 }
 
 base::Task<GroupReplyBody> CoordinatorHost::submit(PartitionKey key, GroupCommand command) {

@@ -36,6 +36,11 @@ class CoordinatorHost {
   // epoch. Called after each change of the view or of a partition; calling it too often does no harm.
   void refresh();
 
+  // Topics that are gone from the view: what groups committed for them goes too. What still loads forgets them once it
+  // has loaded. Nothing is repeated after a crash: what is left then carries the id of the deleted topic, is answered
+  // to no one, and expires.
+  void forget_topics(const std::vector<std::string>& names);
+
   // Ends with the coordinator's reply. The request itself goes on where the task is destroyed.
   base::Task<coordinator::GroupReplyBody> submit(PartitionKey key, coordinator::GroupCommand command);
   // One reply for each coordinator of this shard.

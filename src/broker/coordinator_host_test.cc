@@ -211,6 +211,58 @@ base::Task<void> without_a_topic(BrokerShard& at) {
 
 TEST_F(CoordinatorHostTest, without_the_topic_nobody_coordinates) { live(without_a_topic); }
 
+base::Task<void> delete_the_topic(BrokerShard& at) {
+  co_await commit_everywhere(at);
+  for (uint32_t i = 0; i < kShards; ++i) {
+    BrokerShard& peer = at.peer(base::ShardId{i});
+    co_await run_on(at.shard(), peer.home(),
+                    [&peer] { return set_view_here(peer, TestBroker::view(3, true), {"other", "t"}); });
+  }
+}
+
+base::Task<void> expect_nothing(BrokerShard& at) {
+  for (int i = 0; i < 16; ++i) EXPECT_EQ(co_await committed(at, "group-" + std::to_string(i)), -1);
+}
+
+TEST_F(CoordinatorHostTest, offsets_of_a_deleted_topic_are_forgotten_on_every_shard) {
+  live([](BrokerShard& at) -> base::Task<void> {
+    co_await delete_the_topic(at);
+    co_await expect_nothing(at);
+  });
+  live(expect_nothing);
+}
+
+base::Task<void> abandon(base::Task<coordinator::GroupReplyBody> task) { co_await std::move(task); }
+
+// A new leadership begins while what the old one appended is on its way, so that it can't have loaded at once.
+base::Task<bool> delete_while_loading_here(BrokerShard& at) {
+  for (int32_t p = 0; p < kPartitions; ++p) {
+    auto mine = at.find(TestBroker::key(p));
+    if (!mine) continue;
+    at.home().scope.spawn(abandon(at.coordinators().submit(mine->key(), {0, commit_of("late", 99)})));
+    mine->set_state({base::LeaderEpoch{1}, 1, true});
+  }
+  co_await set_view_here(at, TestBroker::view(3, true), {"t"});
+  const PartitionKey own = TestBroker::key(static_cast<int32_t>(at.shard().id().value()));
+  auto reply = co_await at.coordinators().submit(own, {0, coordinator::ListGroups{}});
+  EXPECT_EQ(std::get<coordinator::ListGroupsReply>(reply).error, ErrorCode::kCoordinatorLoadInProgress);
+  co_return true;
+}
+
+base::Task<void> delete_while_loading(BrokerShard& at) {
+  for (uint32_t i = 0; i < kShards; ++i) {
+    BrokerShard& peer = at.peer(base::ShardId{i});
+    co_await run_on(at.shard(), peer.home(), [&peer] { return delete_while_loading_here(peer); });
+  }
+  co_await io::sleep_until(at.shard(), at.shard().clock().now() + std::chrono::seconds{1});
+  co_await expect_nothing(at);
+}
+
+TEST_F(CoordinatorHostTest, what_loads_forgets_a_deleted_topic_afterwards) {
+  live(commit_everywhere);
+  live(delete_while_loading);
+}
+
 base::Task<void> keep_reply(base::Task<coordinator::GroupReplyBody> task, std::optional<ErrorCode>& code) {
   auto reply = co_await std::move(task);
   code = std::get<coordinator::JoinGroupReply>(reply).error;

@@ -1,5 +1,7 @@
 #include "broker/hosting.h"
 
+#include "broker/coordinator_host.h"
+
 namespace stele::broker {
 
 namespace {
@@ -75,8 +77,10 @@ base::Task<bool> update_here(BrokerShard& at, std::vector<UpdateOrder> orders) {
   co_return true;
 }
 
-base::Task<bool> set_view_here(BrokerShard& at, std::shared_ptr<const ClusterView> view) {
+base::Task<bool> set_view_here(BrokerShard& at, std::shared_ptr<const ClusterView> view,
+                               std::vector<std::string> gone) {
   at.set_view(std::move(view));
+  if (!gone.empty() && at.view()->image().topic(kOffsetsTopic) != nullptr) at.coordinators().forget_topics(gone);
   co_return true;
 }
 

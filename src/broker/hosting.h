@@ -47,7 +47,8 @@ struct Removed {
 };
 base::Task<base::Result<Removed>> remove_here(BrokerShard& at, PartitionKey key, base::Uuid unique);
 
-base::Task<bool> set_view_here(BrokerShard& at, std::shared_ptr<const ClusterView> view);
+// `gone`: the names of topics that this view has no longer, or has anew.
+base::Task<bool> set_view_here(BrokerShard& at, std::shared_ptr<const ClusterView> view, std::vector<std::string> gone);
 
 // What the checkpoints of a log dir say of one partition.
 struct Standing {
