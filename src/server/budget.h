@@ -45,6 +45,7 @@ class Budget {
   // Charges what is already in memory: may pass the limit, by at most one pool buffer for each connection.
   void force(size_t bytes) { used_ += bytes; }
   bool exhausted() const { return used_ >= limit_; }
+  size_t available() const { return used_ < limit_ ? limit_ - used_ : 0; }
   // `holder` is woken once the budget is no longer exhausted.
   void await_room(Holder& holder) {
     ++refusals_;
@@ -84,6 +85,27 @@ class Budget {
   size_t refusals_ = 0;
   Holder* reserve_ = nullptr;
   base::IntrusiveList<Holder> waiting_;
+};
+
+// Bytes that stay charged for as long as it lives. Lives on the budget's shard.
+class BudgetCharge {
+ public:
+  BudgetCharge() = default;
+  BudgetCharge(const BudgetCharge&) = delete;
+  BudgetCharge& operator=(const BudgetCharge&) = delete;
+  ~BudgetCharge() {
+    if (budget_ != nullptr) budget_->release(bytes_);
+  }
+  void add(Budget& budget, size_t bytes) {
+    STELE_CHECK(budget_ == nullptr || budget_ == &budget);
+    budget_ = &budget;
+    budget_->force(bytes);
+    bytes_ += bytes;
+  }
+
+ private:
+  Budget* budget_ = nullptr;
+  size_t bytes_ = 0;
 };
 
 }  // namespace stele::server

@@ -39,7 +39,8 @@ struct CallServices {
 class Call {
  public:
   Call(broker::BrokerShard& broker, CallServices services, wire::RequestHeader header, base::Bytes body,
-       const ConnectionInfo& connection, base::MonoTime received, Response& response, Lease lease = {})
+       const ConnectionInfo& connection, base::MonoTime received, Response& response, Lease lease = {},
+       Budget* budget = nullptr)
       : broker_(broker),
         services_(services),
         header_(header),
@@ -48,6 +49,7 @@ class Call {
         received_(received),
         response_(response),
         lease_(std::move(lease)),
+        budget_(budget),
         arena_(first_, sizeof first_) {}
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -60,6 +62,9 @@ class Call {
   base::MonoTime received() const { return received_; }
   // Of the request's frame; empty where the frame was carried from another shard.
   const Lease& lease() const { return lease_; }
+  // What an answer's bytes are charged to while they wait to be sent; null where the call was carried from another
+  // shard.
+  Budget* budget() const { return budget_; }
   std::pmr::memory_resource* arena() { return &arena_; }
   FetchSessions& fetch_sessions() const { return services_.fetch_sessions; }
   const CallLimits& limits() const { return services_.limits; }
@@ -106,6 +111,7 @@ class Call {
   base::MonoTime received_;
   Response& response_;
   Lease lease_;
+  Budget* budget_;
   std::byte first_[1024];
   std::pmr::monotonic_buffer_resource arena_;
 };

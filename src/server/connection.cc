@@ -119,7 +119,7 @@ void Connection::start(Frame frame, bool pipelined) {
   exclusive_ = !pipelined;
   last_active_ = partial_since_ = context_.shard.clock().now();
   Slot& slot = slots_.emplace_back();
-  slot.request = {frame.bytes, std::move(frame.lease), &info_, last_active_};
+  slot.request = {frame.bytes, std::move(frame.lease), &info_, last_active_, &budget()};
   requests_.spawn(serve(slot));
   if (!slot.done && slot.request.lease) slot.request.lease.charge_to(budget());
 }

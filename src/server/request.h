@@ -27,6 +27,7 @@ struct Request {
   Lease lease;
   const ConnectionInfo* connection = nullptr;
   base::MonoTime received;
+  Budget* budget = nullptr;  // of the request's class, on the connection's shard
 };
 
 enum class Outcome {

@@ -79,13 +79,13 @@ base::Task<Outcome> Router::handle(Request& request, Response& response) {
     co_return Outcome::kClose;
   }
   co_return co_await run(*handler, *header, request.frame.subspan(in.position()), *request.connection, request.received,
-                         response, request.lease);
+                         response, request.lease, request.budget);
 }
 
 base::Task<Outcome> Router::run(const Handler& handler, wire::RequestHeader header, base::Bytes body,
                                 const ConnectionInfo& connection, base::MonoTime received, Response& response,
-                                Lease lease) {
-  Call call{broker_, services_, header, body, connection, received, response, std::move(lease)};
+                                Lease lease, Budget* budget) {
+  Call call{broker_, services_, header, body, connection, received, response, std::move(lease), budget};
   const base::ShardId here = broker_.shard().id();
   const base::ShardId target = handler.placement == Placement::kControl ? broker::kControlShard : here;
   if (target == here) co_return co_await handler.handle(call);

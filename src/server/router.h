@@ -51,7 +51,8 @@ class Router final : public RequestRouter {
 
   const Handler* find(int16_t api_key) const;
   base::Task<Outcome> run(const Handler& handler, wire::RequestHeader header, base::Bytes body,
-                          const ConnectionInfo& connection, base::MonoTime received, Response& response, Lease lease);
+                          const ConnectionInfo& connection, base::MonoTime received, Response& response, Lease lease,
+                          Budget* budget);
   base::Task<Answer> serve(std::shared_ptr<Carried> carried, wire::RequestHeader header);
 
   broker::BrokerShard& broker_;

@@ -17,9 +17,10 @@ using broker::FetchItem;
 constexpr int16_t kFirstVersionById = 13;
 constexpr int8_t kReadCommitted = 1;
 
-// The buffers that the answer's records lie in.
+// The buffers that the answer's records lie in, charged until they are sent.
 struct Buffers {
   std::vector<std::shared_ptr<const std::byte[]>> all;
+  BudgetCharge charge;
 };
 
 // One fetch while it is worked on: what is wanted, in order, and what was read of it.
@@ -58,9 +59,12 @@ base::Task<void> read_all(Call& call, Fetch& fetch) {
   for (size_t i = 0; i < fetch.items.size(); ++i) {
     if (fetch.known[i]) wanted.push_back(fetch.items[i]);
   }
+  // What waits to be sent counts against the budget of producers and consumers: the nearer it is to its limit, the less
+  // is read at once, down to a single batch.
+  const auto room = static_cast<int64_t>(call.budget() != nullptr ? call.budget()->available() : 0);
   const broker::FetchParams params{
       .read_committed = fetch.request.isolation_level == kReadCommitted,
-      .bytes_max = std::min<int64_t>(fetch.request.max_bytes, call.limits().fetch_bytes_max)};
+      .bytes_max = std::min({int64_t{fetch.request.max_bytes}, call.limits().fetch_bytes_max, room})};
   co_await broker::on_owners(call.broker(), wanted, params, &broker::fetch_here);
   // Each shard read for itself up to the limit of the request; together they may have read more.
   int64_t left = params.bytes_max;
@@ -106,14 +110,18 @@ std::vector<broker::WatchItem> watches_of(const Fetch& fetch) {
   return watches;
 }
 
-void fill(const FetchItem& item, int32_t partition, wire::FetchResponse::PartitionData& out, Buffers& buffers) {
+void fill(const FetchItem& item, int32_t partition, wire::FetchResponse::PartitionData& out, Buffers& buffers,
+          Budget* budget) {
   out.partition_index = partition;
   out.error_code = static_cast<int16_t>(item.code);
   out.high_watermark = item.high_watermark.value();
   out.last_stable_offset = item.last_stable_offset.value();
   out.log_start_offset = item.log_start_offset.value();
   out.records = item.records;
-  if (item.buffer) buffers.all.push_back(item.buffer);
+  if (item.buffer) {
+    buffers.all.push_back(item.buffer);
+    if (budget != nullptr) buffers.charge.add(*budget, item.records.size());
+  }
   if (item.diverging) out.diverging_epoch = {item.diverging->epoch.value(), item.diverging->end.value()};
   if (item.code == ErrorCode::kUnknownTopicOrPartition || item.code == ErrorCode::kUnknownTopicId) return;
   out.aborted_transactions.reset();
@@ -159,7 +167,7 @@ Outcome answer(Call& call, Fetch& fetch) {
   for (size_t i = 0; i < fetch.items.size(); ++i) {
     const FetchKey& key = opened.wishes[i].key;
     wire::FetchResponse::PartitionData data;
-    fill(fetch.items[i], key.partition, data, *buffers);
+    fill(fetch.items[i], key.partition, data, *buffers, call.budget());
     moved |= fetch.items[i].code == ErrorCode::kNotLeaderOrFollower;
     if (opened.session && !opened.session->tell(key, data)) continue;
     if (response.responses.empty() || response.responses.back().topic != key.topic ||
