@@ -106,6 +106,27 @@ class CrashVerdict(unittest.TestCase):
         self.assertIn("something else", self.problems("plain")[0])
 
 
+class GroupAnswers(unittest.TestCase):
+    NOT_YET = ('{"errorCode":15,"errorMessage":"The coordinator is not available.","nodeId":-1,"host":"","port":-1}')
+    FOUND = '{"errorCode":0,"errorMessage":"NONE","nodeId":1,"host":"10.0.0.1","port":25000}'
+
+    def differ(self, want, got, head=""):
+        return program("groups/compare").differences(*(f"{head}  a <- {text}\nsleep 1\n" for text in (want, got)))
+
+    def test_addresses_and_the_order_of_groups_are_left_out(self):
+        self.assertEqual(self.differ(self.FOUND, self.FOUND.replace("25000", "9092")), [])
+        one, two = '{"groupId":"a","groupType":"classic"}', '{"groupId":"b","groupType":"classic"}'
+        self.assertEqual(self.differ(f'{{"groups":[{one},{two}]}}', f'{{"groups":[{two},{one}]}}'), [])
+
+    def test_another_answer_is_seen(self):
+        self.assertTrue(self.differ('{"errorCode":0,"generationId":1}', '{"errorCode":0,"generationId":2}'))
+        self.assertTrue(self.differ('{"groups":[{"groupId":"a","groupType":"classic"}]}', '{"groups":[]}'))
+
+    def test_a_coordinator_may_come_late_at_first_only(self):
+        self.assertEqual(self.differ(self.NOT_YET, self.FOUND), [])
+        self.assertTrue(self.differ(self.NOT_YET, self.FOUND, head="sleep 1\n"))
+
+
 class Wire(unittest.TestCase):
     def test_crc32c_of_the_check_string(self):
         self.assertEqual(wire.crc32c(b"123456789"), 0xE3069283)
