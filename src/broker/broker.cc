@@ -153,6 +153,10 @@ base::Task<base::Result<void>> Broker::check_dirs() {
     if (dir->meta()->directory_id) continue;
     log::MetaProperties with_id = *dir->meta();
     with_id.directory_id = base::Uuid::make_random(control_.shard().random());
+    control_.shard().log().warn(
+        "log dir {} has no directory.id and gets {}: partitions that the metadata places under its former id get no "
+        "leader until that id is put back",
+        dir->path(), with_id.directory_id->to_string());
     STELE_CO_TRY(co_await dir->write_meta(with_id, control_.shard().clock().wall()));
   }
   if (partitions && !metadata_dir().has_metadata_log()) {

@@ -64,6 +64,24 @@ Task<Result<Chunk>> read_chunk(io::File& file, uint64_t position, uint64_t size,
   }
 }
 
+// Whether an entry of a later epoch than `epoch` stands behind `position`. A claim syncs all that stands before it, so
+// that what is damaged there is no torn write of the last moments: it had been acknowledged.
+Task<Result<bool>> is_followed_by_later_epoch(io::File& file, uint64_t position, uint64_t size,
+                                              base::LeaderEpoch epoch) {
+  while (position < size) {
+    STELE_CO_TRY_ASSIGN(const Chunk chunk, co_await read_chunk(file, position, size, kScanBytes));
+    if (chunk.bytes.empty()) break;
+    record::BatchReader reader{chunk.bytes};
+    for (;;) {
+      const auto batch = reader.next();
+      if (!batch.ok() || !*batch) break;
+      if (!(*batch)->is_legacy() && (*batch)->crc_valid() && (*batch)->leader_epoch() > epoch) co_return true;
+    }
+    position += chunk.bytes.size();
+  }
+  co_return false;
+}
+
 }  // namespace
 
 struct LocalLog::Append {
@@ -223,10 +241,18 @@ Task<Result<void>> LocalLog::recover_segment(size_t at) {
       next = view.next_offset();
       position += view.size();
       if (view.leader_epoch() > last_epoch_) last_epoch_ = view.leader_epoch();
+      if (epochs_.empty() || epochs_.back().epoch < last_epoch_) epochs_.push_back({last_epoch_, view.base_offset()});
     }
   }
   segment.end = next;
   segment.size = position;
+  STELE_CO_TRY_ASSIGN(const bool damaged, co_await is_followed_by_later_epoch(*file, position, size, last_epoch_));
+  if (damaged) {
+    co_return storage(
+        fmt::format("{}/{} is damaged behind index {}, with entries of later epochs after it: cutting it there would "
+                    "drop acknowledged metadata, and partitions with it. Restore the directory from a copy",
+                    directory_->path(), name, next.value()));
+  }
   if (position < size && at + 1 == segments_.size()) {
     cut_bytes_ = size - position;
     shard_.log().warn("{}/{}: {} bytes behind index {} are no whole entry and are cut off", directory_->path(), name,

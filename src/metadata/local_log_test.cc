@@ -134,6 +134,35 @@ TEST_F(ALocalLog, a_damaged_segment_that_is_not_the_last_is_refused) {
   });
 }
 
+TEST_F(ALocalLog, damage_before_a_later_claim_is_refused) {
+  for (int start = 0; start < 2; ++start) {
+    run([&](io::Shard& shard) -> base::Task<void> {
+      auto log = co_await open(shard);
+      const auto claim = co_await (*log)->claim();
+      const Offset at = claim->next_index;
+      EXPECT_EQ(co_await (*log)->append(claim->epoch, at, entry(*claim, at)), AppendOutcome::kCommitted);
+    });
+  }
+  base::ByteVector damaged = file(name("00000000000000000000.log"));
+  damaged[91 + 30] ^= std::byte{1};  // in the entry after the first claim, whose 91 bytes are whole
+  write(name("00000000000000000000.log"), damaged);
+  run([&](io::Shard& shard) -> base::Task<void> {
+    EXPECT_EQ((co_await open(shard)).code(), base::ErrorCode::kKafkaStorageError);
+  });
+  EXPECT_EQ(file(name("00000000000000000000.log")), damaged);
+}
+
+TEST_F(ALocalLog, a_missing_epoch_checkpoint_is_made_anew_from_the_log) {
+  for (int start = 0; start < 3; ++start) {
+    run([&](io::Shard& shard) -> base::Task<void> {
+      auto log = co_await open(shard);
+      EXPECT_TRUE((co_await (*log)->claim()).ok());
+    });
+    if (start == 1) std::filesystem::remove(root / name("leader-epoch-checkpoint"));
+  }
+  EXPECT_EQ(text(name("leader-epoch-checkpoint")), "0\n3\n1 0\n2 1\n3 2\n");
+}
+
 TEST_F(ALocalLog, lets_go_of_old_segments_behind_a_snapshot) {
   options.retention_bytes = 4000;
   run([&](io::Shard& shard) -> base::Task<void> {
