@@ -1,5 +1,6 @@
 #include "broker/fetch_job.h"
 
+#include <algorithm>
 #include <list>
 
 namespace stele::broker {
@@ -56,9 +57,14 @@ base::Task<void> fetch_one(BrokerShard& at, FetchItem& item, FetchParams params,
   }
 }
 
+// Lives in the frame of the fetch that waits. Shards that watch for it look now and then whether it is still there:
+// nothing can be sent to them when the frame of a closed connection goes.
+struct Asking {};
+constexpr base::Duration kLookAfterAsking = std::chrono::milliseconds{500};
+
 // One fetch's watches on one shard, and the timer that ends them.
 base::Task<bool> watch_here(BrokerShard& at, std::vector<WatchItem> items, int64_t bytes_wanted,
-                            base::MonoTime deadline) {
+                            base::MonoTime deadline, std::weak_ptr<Asking> asking) {
   base::Signal signal{at.shard().executor()};
   std::list<PartitionWatch> watches;
   std::vector<std::shared_ptr<Partition>> held;
@@ -69,9 +75,16 @@ base::Task<bool> watch_here(BrokerShard& at, std::vector<WatchItem> items, int64
     held.push_back(std::move(partition));
   }
   const auto timer = at.shard().make_timer();
-  timer->arm(deadline, signal);
-  co_await signal.wait();
-  co_return true;
+  while (true) {
+    const base::MonoTime look = at.shard().clock().now() + kLookAfterAsking;
+    timer->arm(std::min(deadline, look), signal);
+    co_await signal.wait();
+    const bool only_a_look = at.shard().clock().now() >= look && look < deadline && bytes_wanted > 0;
+    if (!only_a_look || asking.expired()) co_return true;
+    for (const auto& watch : watches) {
+      if (!watch.linked()) co_return true;  // its partition changed just now
+    }
+  }
 }
 
 struct AnyShard {
@@ -113,18 +126,20 @@ base::Task<void> wait_for_growth(BrokerShard& home, std::vector<WatchItem> items
     co_await io::sleep_until(home.shard(), deadline);
     co_return;
   }
+  const auto asking = std::make_shared<Asking>();
   if (shards == 1 && !by_shard[here].empty()) {
-    co_await watch_here(home, std::move(by_shard[here]), bytes_wanted, deadline);
+    co_await watch_here(home, std::move(by_shard[here]), bytes_wanted, deadline, asking);
     co_return;
   }
   auto any = std::make_shared<AnyShard>(home.shard().executor());
   for (uint32_t shard = 0; shard < by_shard.size(); ++shard) {
     if (by_shard[shard].empty()) continue;
     BrokerShard& peer = home.peer(base::ShardId{shard});
-    auto watch =
-        run_on(home.shard(), peer.home(), [&peer, mine = std::move(by_shard[shard]), bytes_wanted, deadline]() mutable {
-          return watch_here(peer, std::move(mine), bytes_wanted, deadline);
-        });
+    const std::weak_ptr<Asking> who = asking;
+    auto watch = run_on(home.shard(), peer.home(),
+                        [&peer, mine = std::move(by_shard[shard]), bytes_wanted, deadline, who]() mutable {
+                          return watch_here(peer, std::move(mine), bytes_wanted, deadline, who);
+                        });
     home.home().scope.spawn(watch_for(any, std::move(watch)));
   }
   co_await any->grown.wait();

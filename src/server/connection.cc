@@ -58,12 +58,20 @@ void Connection::close(const char* reason) {
 void Connection::check_deadlines(base::MonoTime now) {
   const ConnectionLimits& limits = context_.limits;
   if (!output_.empty() && now - stalled_since_ > limits.write_stall_max) {
-    close("the client does not read its answers");
+    give_up("the client does not read its answers (stele.connection.write.timeout.ms)");
   } else if (input_.partial() && slots_.empty() && now - partial_since_ > limits.partial_frame_max) {
-    close("a request did not arrive whole in time");
-  } else if (slots_.empty() && now - last_active_ > limits.idle_max) {
+    give_up("a request did not arrive whole in time (stele.connection.frame.timeout.ms)");
+  } else if (now - last_active_ > limits.idle_max) {  // whatever it waits for, as Kafka has it
     close("idle");
   }
+}
+
+// Ends a connection whose client is to blame.
+void Connection::give_up(const char* reason) {
+  if (closing_ == nullptr) {
+    context_.shard.log().warn("connection of {}:{} closed: {}", info_.client_address, info_.client_port, reason);
+  }
+  close(reason);
 }
 
 Connection::Step Connection::step() {
@@ -160,7 +168,9 @@ bool Connection::flush() {
 // More input is of use only where a further request could start, or where the frame being read is not whole.
 bool Connection::reading_pays() const {
   if (close_after_answers_ || output_.bytes() >= context_.limits.response_bytes_waiting_max) return false;
-  if (exclusive_ && !slots_.empty()) return false;
+  // Beside a request that nothing may start beside, a read tells whether the client is still there: one that left a
+  // long poll must not be kept to its end. What comes instead is the next request, and waits.
+  if (exclusive_ && !slots_.empty()) return !input_.partial();
   const auto api_key = input_.api_key();
   return !api_key || slots_.empty() || may_start(*api_key);
 }
@@ -185,6 +195,10 @@ Connection::Step Connection::read() {
       return Step::kWait;
     case io::Transfer::kEnd:
     case io::Transfer::kError:
+      if (partial_before) {
+        context_.shard.log().info("connection of {}:{} was closed by the client in the middle of a request",
+                                  info_.client_address, info_.client_port);
+      }
       return Step::kClosed;
   }
   return Step::kClosed;

@@ -63,6 +63,7 @@ class Connection : public base::ListNode {
   void start(Frame frame, bool pipelined);
   base::Task<void> serve(Slot& slot);
   void take_answers();
+  void give_up(const char* reason);
   bool may_start(int16_t api_key) const;
   bool flush();
   Step read();
