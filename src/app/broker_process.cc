@@ -57,14 +57,18 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
       [this](base::ShardId shard, std::unique_ptr<io::DetachedStream> stream, server::ConnectionInfo info) {
         deliver(shard, std::move(stream), std::move(info));
       });
-  const server::CallLimits limits{.fetch_bytes_max = config_->number("fetch.max.bytes")};
+  const server::CallLimits limits{.fetch_bytes_max = config_->number("fetch.max.bytes"),
+                                  .fetch_waiters_max = static_cast<size_t>(config_->number("stele.fetch.waiters.max"))};
   const server::FetchSessionLimits sessions{
-      .slots = static_cast<size_t>(config_->number("max.incremental.fetch.session.cache.slots")) / shards_.size() + 1};
+      .slots = static_cast<size_t>(config_->number("max.incremental.fetch.session.cache.slots")) / shards_.size() + 1,
+      .partitions_max = static_cast<size_t>(config_->number("stele.fetch.session.partitions.max"))};
+  const record::DecompressionLimits unfolding{
+      .output_bytes_max = static_cast<uint64_t>(config_->number("stele.batch.decompressed.bytes.max"))};
   std::vector<broker::BrokerShard*> brokers;
   std::vector<server::Router*> routers;
   for (io::Shard* shard : shards_) {
     ShardParts& parts = parts_.emplace_back();
-    parts.broker = std::make_unique<broker::BrokerShard>(*shard);
+    parts.broker = std::make_unique<broker::BrokerShard>(*shard, unfolding);
     parts.router = std::make_unique<server::Router>(*parts.broker, limits, sessions);
     parts.server = std::make_unique<server::ShardServer>(*shard, *parts.router, server_limits(),
                                                          [this, shard](const server::ConnectionInfo& info) {

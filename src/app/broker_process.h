@@ -32,6 +32,7 @@ class BrokerProcess {
   // The port that a listener is bound to; 0 before it is.
   uint16_t port(const std::string& listener) const;
   broker::Broker& broker() { return *broker_; }
+  broker::BrokerShard& shard(base::ShardId id) { return *parts_.at(id.value()).broker; }
   const server::ShardServer& server(base::ShardId shard) const { return *parts_.at(shard.value()).server; }
 
  private:

@@ -135,12 +135,13 @@ base::ShardId Broker::next_shard() {
 }
 
 base::Task<void> Broker::host_all(PerShard<HostOrder> orders) {
+  const size_t at_once = static_cast<size_t>(config_->number("num.recovery.threads.per.data.dir")) * dirs_.size();
   std::vector<base::Task<std::vector<HostOutcome>>> running;
   for (uint32_t i = 0; i < orders.size(); ++i) {
     if (orders[i].empty()) continue;
     BrokerShard& peer = control_.peer(base::ShardId{i});
-    running.push_back(run_on(control_.shard(), peer.home(), [&peer, mine = std::move(orders[i])]() mutable {
-      return host_here(peer, std::move(mine));
+    running.push_back(run_on(control_.shard(), peer.home(), [&peer, at_once, mine = std::move(orders[i])]() mutable {
+      return host_here(peer, std::move(mine), at_once);
     }));
   }
   for (auto& task : running) {
@@ -227,7 +228,10 @@ base::Task<void> Broker::keep_alive() {
 base::Task<void> Broker::keep_checkpoints() {
   const base::Duration often =
       std::chrono::milliseconds{config_->number("replica.high.watermark.checkpoint.interval.ms")};
-  const base::Duration seldom = std::chrono::milliseconds{config_->number("log.flush.offset.checkpoint.interval.ms")};
+  // Both in one go, when the first of the two is due.
+  const base::Duration seldom =
+      std::chrono::milliseconds{std::min(config_->number("log.flush.offset.checkpoint.interval.ms"),
+                                         config_->number("log.flush.start.offset.checkpoint.interval.ms"))};
   base::MonoTime last_all = control_.shard().clock().now();
   while (true) {
     co_await io::sleep_until(control_.shard(), control_.shard().clock().now() + often);
@@ -250,12 +254,14 @@ base::Task<std::vector<Standing>> Broker::standings() {
 
 base::Task<void> Broker::keep_tidy() {
   constexpr base::Duration kSweepEvery = std::chrono::seconds{10};
-  base::MonoTime last_retention = control_.shard().clock().now();
+  base::MonoTime next_retention =
+      control_.shard().clock().now() + std::chrono::milliseconds{config_->number("log.initial.task.delay.ms")};
   while (true) {
-    co_await io::sleep_until(control_.shard(), control_.shard().clock().now() + kSweepEvery);
     const base::Duration check = std::chrono::milliseconds{config_->number("log.retention.check.interval.ms")};
-    const bool retention = control_.shard().clock().now() - last_retention >= check;
-    if (retention) last_retention = control_.shard().clock().now();
+    const base::MonoTime sweep = control_.shard().clock().now() + kSweepEvery;
+    co_await io::sleep_until(control_.shard(), std::min(sweep, next_retention));
+    const bool retention = control_.shard().clock().now() >= next_retention;
+    if (retention) next_retention = control_.shard().clock().now() + check;
     for (uint32_t i = 0; i < control_.shard_count(); ++i) {
       BrokerShard& peer = control_.peer(base::ShardId{i});
       co_await run_on(control_.shard(), peer.home(), [&peer, retention]() { return tend_here(peer, retention); });

@@ -6,7 +6,8 @@
 
 namespace stele::broker {
 
-BrokerShard::BrokerShard(io::Shard& shard) : home_(shard) {}
+BrokerShard::BrokerShard(io::Shard& shard, record::DecompressionLimits unfolding)
+    : home_(shard), decompressor_(unfolding) {}
 
 BrokerShard::~BrokerShard() = default;
 

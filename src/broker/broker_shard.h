@@ -32,7 +32,7 @@ inline constexpr base::ShardId kControlShard{0};
 // Used on its own shard only, save for home(), which other shards send to.
 class BrokerShard {
  public:
-  explicit BrokerShard(io::Shard& shard);
+  explicit BrokerShard(io::Shard& shard, record::DecompressionLimits unfolding = {});
   ~BrokerShard();
 
   io::Shard& shard() const { return home_.shard; }

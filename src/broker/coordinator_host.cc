@@ -33,6 +33,8 @@ coordinator::GroupOptions options_of(const config::BrokerConfig& config) {
   options.max_session_timeout_ms = static_cast<int32_t>(config.number("group.max.session.timeout.ms"));
   options.initial_rebalance_delay_ms = static_cast<int32_t>(config.number("group.initial.rebalance.delay.ms"));
   options.max_size = static_cast<size_t>(config.number("group.max.size"));
+  const int64_t coordinators = config.number("offsets.topic.num.partitions");
+  options.groups_max = static_cast<size_t>((config.number("stele.groups.max") + coordinators - 1) / coordinators);
   options.offset_metadata_max = static_cast<size_t>(config.number("offset.metadata.max.bytes"));
   options.offsets_retention_ms = config.number("offsets.retention.minutes") * 60'000;
   options.offsets_retention_check_interval_ms = config.number("offsets.retention.check.interval.ms");

@@ -71,7 +71,7 @@ struct TestBroker {
       order.state = {base::LeaderEpoch{0}, 0, true};
       order.rules = rules_of(at->view()->config(), at->view()->image(), std::string(kOffsetsTopic));
     }
-    const auto outcomes = co_await host_here(*at, std::move(orders));
+    const auto outcomes = co_await host_here(*at, std::move(orders), 1);
     for (const auto& outcome : outcomes) EXPECT_FALSE(outcome.error.has_value());
     at->set_view(view(2, true));
   }

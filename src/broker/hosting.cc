@@ -6,7 +6,6 @@ namespace stele::broker {
 
 namespace {
 
-constexpr int kOpenAtOnce = 8;  // reads of one recovery go on while another waits
 constexpr base::Duration kFileIdle = std::chrono::seconds{60};
 
 Standing standing_of(const Partition& partition) {
@@ -57,11 +56,11 @@ base::Task<void> host_some(BrokerShard& at, std::vector<HostOrder>& orders, size
 
 }  // namespace
 
-base::Task<std::vector<HostOutcome>> host_here(BrokerShard& at, std::vector<HostOrder> orders) {
+base::Task<std::vector<HostOutcome>> host_here(BrokerShard& at, std::vector<HostOrder> orders, size_t at_once) {
   std::vector<HostOutcome> outcomes;
   size_t next = 0;
   base::TaskScope workers{at.shard().executor(), [&at](std::exception_ptr fault) { at.home().on_fault(fault); }};
-  for (int i = 0; i < kOpenAtOnce; ++i) workers.spawn(host_some(at, orders, next, outcomes));
+  for (size_t i = 0; i < at_once; ++i) workers.spawn(host_some(at, orders, next, outcomes));
   co_await workers.join();
   co_return outcomes;
 }

@@ -29,8 +29,9 @@ struct HostOutcome {
   size_t log_dir = 0;
   std::optional<base::Error> error;
 };
-// Opens the logs (recovering those that were not closed cleanly), several at a time, and takes the partitions in.
-base::Task<std::vector<HostOutcome>> host_here(BrokerShard& at, std::vector<HostOrder> orders);
+// Opens the logs (recovering those that were not closed cleanly), `at_once` of them side by side, and takes the
+// partitions in.
+base::Task<std::vector<HostOutcome>> host_here(BrokerShard& at, std::vector<HostOrder> orders, size_t at_once);
 
 struct UpdateOrder {
   PartitionKey key;

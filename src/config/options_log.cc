@@ -116,7 +116,7 @@ constexpr Option kOptions[] = {
     {"producer.id.expiration.ms", ValueType::kInt, "86400000", at_least(1), Importance::kLow, UpdateMode::kClusterWide,
      Effect::kHonoured, "Time after which an idle idempotent producer is forgotten."},
     {"producer.id.expiration.check.interval.ms", ValueType::kInt, "600000", at_least(1), Importance::kLow,
-     UpdateMode::kReadOnly, Effect::kHonoured, "How often idle producers are looked for.", true},
+     UpdateMode::kReadOnly, Effect::kSilent, "How often idle producers are looked for.", true},
     {"num.replica.alter.log.dirs.threads", ValueType::kInt, nullptr, any(), Importance::kHigh, UpdateMode::kReadOnly,
      Effect::kWarns, "Threads that move partitions between log dirs."},
 };

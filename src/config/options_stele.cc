@@ -39,7 +39,7 @@ constexpr Option kOptions[] = {
      "Partitions that one incremental fetch session may remember."},
     {"stele.fetch.waiters.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
      "Fetches that may wait for records at a time on one shard; beyond it they are answered at once."},
-    {"stele.produce.waiters.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
+    {"stele.produce.waiters.max", kInt, "100000", at_least(1), kMedium, kRead, Effect::kWarns,
      "Produces that may wait for replicas at a time on one shard; beyond it no more are read."},
     {"stele.batch.decompressed.bytes.max", kLong, "1073741824", at_least(1048576), kMedium, kRead, kDone,
      "Largest size to which a compressed batch may expand while it is checked."},
@@ -47,11 +47,11 @@ constexpr Option kOptions[] = {
      "Idempotent producers one partition remembers; beyond it the one idle longest is forgotten."},
     {"stele.groups.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
      "Consumer groups this broker coordinates; beyond it new ones are refused."},
-    {"stele.open.files.max", kInt, "0", at_least(0), kLow, kRead, kDone,
+    {"stele.open.files.max", kInt, "0", at_least(0), kLow, kRead, Effect::kWarns,
      "Segment files kept open at a time; 0 for half of what the system allows the process."},
     {"stele.log.dir.threads", kInt, "2", between(1, 64), kLow, kRead, kDone,
      "Threads per log dir for syncs, directory work and reads that miss the page cache."},
-    {"stele.shutdown.timeout.ms", kLong, "30000", at_least(0), kMedium, kRead, kDone,
+    {"stele.shutdown.timeout.ms", kLong, "30000", at_least(0), kMedium, kRead, Effect::kWarns,
      "Longest time a clean stop waits for requests in progress."},
 };
 

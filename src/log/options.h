@@ -23,6 +23,7 @@ struct LogOptions {
   bool compact = false;                                     // cleanup.policy contains "compact"
   int64_t file_delete_delay_ms = 60 * 1000;                 // file.delete.delay.ms
   int64_t producer_id_expiration_ms = 24 * 60 * 60 * 1000;  // producer.id.expiration.ms
+  int64_t producers_max = 100'000;                          // stele.producer.ids.max
 };
 
 // Told on the shard of the log, outside of any call into it. Must not destroy the log.

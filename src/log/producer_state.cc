@@ -151,6 +151,18 @@ void ProducerState::expire(base::Timestamp now, int64_t expiration_ms) {
   });
 }
 
+void ProducerState::keep_at_most(size_t count) {
+  if (producers_.size() <= count) return;
+  std::vector<std::pair<base::Timestamp, base::ProducerId>> idle;
+  for (const auto& [id, entry] : producers_) {
+    if (!entry.transaction_first_offset) idle.emplace_back(entry.last_timestamp, id);
+  }
+  const size_t gone = std::min(producers_.size() - count + count / 16, idle.size());
+  std::nth_element(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(gone), idle.end());
+  idle.resize(gone);
+  for (const auto& [timestamp, id] : idle) producers_.erase(id);
+}
+
 void ProducerState::clear() {
   producers_.clear();
   open_.clear();

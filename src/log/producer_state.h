@@ -79,6 +79,9 @@ class ProducerState {
   void log_start_moved(base::Offset log_start);
   // Forgets producers that were silent for so long and have no open transaction.
   void expire(base::Timestamp now, int64_t expiration_ms);
+  // Where more are known: forgets those that were silent for longest and have no open transaction, a sixteenth at a
+  // time.
+  void keep_at_most(size_t count);
 
   void clear();
   // Sorted by producer id.

@@ -26,11 +26,13 @@ class FetchSessions;
 
 struct CallLimits {
   int64_t fetch_bytes_max = 57671680;  // fetch.max.bytes
+  size_t fetch_waiters_max = 100'000;  // stele.fetch.waiters.max, of one shard
 };
 
 // What handlers of one shard share beside the broker.
 struct CallServices {
   FetchSessions& fetch_sessions;
+  size_t& fetch_waiters;  // fetches that wait for records
   const CallLimits& limits;
 };
 
@@ -67,6 +69,7 @@ class Call {
   Budget* budget() const { return budget_; }
   std::pmr::memory_resource* arena() { return &arena_; }
   FetchSessions& fetch_sessions() const { return services_.fetch_sessions; }
+  size_t& fetch_waiters() const { return services_.fetch_waiters; }
   const CallLimits& limits() const { return services_.limits; }
   // Text that lives as long as the call.
   std::string_view keep(std::string_view text);

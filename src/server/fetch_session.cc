@@ -98,6 +98,12 @@ FetchSessions::Opened FetchSessions::open(const wire::FetchRequest& request, int
   for (const auto& topic : request.forgotten_topics_data) {
     for (const int32_t partition : topic.partitions) session.forget(key_of(topic, partition));
   }
+  // The reader makes a full request then, and gets no session for as long as it names so many.
+  if (session.size() > limits_.partitions_max) {
+    sessions_.erase(found);
+    opened.code = base::ErrorCode::kFetchSessionIdNotFound;
+    return opened;
+  }
   opened.wishes = session.wishes();
   if (session.size() == 0) {
     sessions_.erase(found);
@@ -111,6 +117,7 @@ FetchSessions::Opened FetchSessions::open(const wire::FetchRequest& request, int
 
 std::shared_ptr<FetchSession> FetchSessions::create(const std::vector<FetchWish>& wishes, bool by_id,
                                                     base::MonoTime now) {
+  if (wishes.size() > limits_.partitions_max) return nullptr;
   if (sessions_.size() >= limits_.slots && !make_room(wishes.size(), now)) return nullptr;
   auto session = std::make_shared<FetchSession>(fresh_id(), by_id, now);
   for (const FetchWish& wish : wishes) session->put(wish);

@@ -68,6 +68,7 @@ class FetchSession {
 
 struct FetchSessionLimits {
   size_t slots = 1000;                                     // max.incremental.fetch.session.cache.slots
+  size_t partitions_max = 100'000;                         // stele.fetch.session.partitions.max, of one session
   base::Duration evict_after = std::chrono::seconds{120};  // a session idle for that long makes room for another
 };
 
@@ -85,7 +86,8 @@ class FetchSessions {
   };
   // What a request asks for, its session brought up to date.
   Opened open(const wire::FetchRequest& request, int16_t version, base::MonoTime now);
-  // A session for the reader of a full request; null where all slots are taken by sessions in use.
+  // A session for the reader of a full request; null where all slots are taken by sessions in use, or
+  // where it names too many partitions: it then goes on naming all of them each time.
   std::shared_ptr<FetchSession> create(const std::vector<FetchWish>& wishes, bool by_id, base::MonoTime now);
   size_t size() const { return sessions_.size(); }
 

@@ -37,7 +37,7 @@ Router::Router(broker::BrokerShard& broker, CallLimits limits, FetchSessionLimit
     : broker_(broker),
       limits_(limits),
       fetch_sessions_(session_limits, broker.shard().id(), broker.shard().shard_count(), broker.shard().random()),
-      services_{fetch_sessions_, limits_} {
+      services_{fetch_sessions_, fetch_waiters_, limits_} {
   for (const Handler& handler : all_handlers()) {
     const auto key = static_cast<size_t>(handler.key);
     if (by_key_.size() <= key) by_key_.resize(key + 1);

@@ -58,6 +58,7 @@ class Router final : public RequestRouter {
   broker::BrokerShard& broker_;
   CallLimits limits_;
   FetchSessions fetch_sessions_;
+  size_t fetch_waiters_ = 0;
   CallServices services_;
   std::vector<const Handler*> by_key_;
   std::vector<Router*> peers_;

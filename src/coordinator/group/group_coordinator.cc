@@ -289,6 +289,13 @@ ClassicGroup* GroupCoordinator::find(std::string_view id) {
   return found == groups_.end() ? nullptr : found->second.get();
 }
 
+bool GroupCoordinator::is_full(std::string_view wanted) const {
+  if (groups_.size() < options_.groups_max) return false;
+  log_.warn("group {} is refused: {} groups are known to this coordinator, as many as stele.groups.max allows", wanted,
+            groups_.size());
+  return true;
+}
+
 ClassicGroup& GroupCoordinator::create(const std::string& id, Now now) {
   return *groups_.emplace(id, std::make_unique<ClassicGroup>(id, now.wall)).first->second;
 }

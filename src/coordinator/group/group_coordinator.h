@@ -33,7 +33,8 @@ struct GroupOptions {
   int32_t initial_rebalance_delay_ms = 3'000;
   int32_t new_member_join_timeout_ms = 300'000;
   size_t max_size = std::numeric_limits<int32_t>::max();
-  size_t offset_metadata_max = 4'096;  // UTF-16 units, as Java counts
+  size_t groups_max = std::numeric_limits<int32_t>::max();  // stele.groups.max, this coordinator's share
+  size_t offset_metadata_max = 4'096;                       // UTF-16 units, as Java counts
   int64_t offsets_retention_ms = 10'080LL * 60'000;
   int64_t offsets_retention_check_interval_ms = 600'000;
 };
@@ -103,6 +104,8 @@ class GroupCoordinator {
                       Turn turn);
   void add_member(JoinGroup& join, ClassicGroup& group, const std::string& member_id, Turn turn);
   void update_member(JoinGroup& join, ClassicGroup& group, GroupMember& member, Turn turn);
+  // No further group is taken in; says so.
+  bool is_full(std::string_view wanted) const;
   bool accepts(ClassicGroup& group, std::string_view member_id) const;
   std::string make_member_id(std::string_view prefix);
   JoinGroupReply current_generation(const ClassicGroup& group, const std::string& member_id) const;

@@ -30,6 +30,9 @@ void GroupCoordinator::join(JoinGroup& join, Turn turn) {
   ClassicGroup* group = find(join.group_id);
   if (!group && !is_unknown) return answer(nullptr, turn, refusal(ErrorCode::kUnknownMemberId, join.member_id));
   const bool is_fresh = !group;
+  if (is_fresh && is_full(join.group_id)) {
+    return answer(nullptr, turn, refusal(ErrorCode::kPolicyViolation, join.member_id));
+  }
   if (is_fresh) group = &create(join.group_id, turn.now);
 
   if (!accepts(*group, join.member_id)) {

@@ -22,7 +22,7 @@ size_t utf16_length(std::string_view utf8) {
 
 ErrorCode GroupCoordinator::check_commit(const OffsetCommit& commit, const ClassicGroup* group) const {
   if (!group) {
-    if (commit.generation < 0) return ErrorCode::kNone;
+    if (commit.generation < 0) return is_full(commit.group_id) ? ErrorCode::kPolicyViolation : ErrorCode::kNone;
     return commit.api_version >= 9 ? ErrorCode::kGroupIdNotFound : ErrorCode::kIllegalGeneration;
   }
   // Without a generation it comes from a tool, or from a consumer that assigns its partitions itself.

@@ -194,6 +194,18 @@ Outcome answer(Call& call, Fetch& fetch) {
   return call.respond(response, std::move(buffers));
 }
 
+// Counted while it waits.
+class WaitingFetch {
+ public:
+  explicit WaitingFetch(size_t& count) : count_(count) { ++count_; }
+  WaitingFetch(const WaitingFetch&) = delete;
+  WaitingFetch& operator=(const WaitingFetch&) = delete;
+  ~WaitingFetch() { --count_; }
+
+ private:
+  size_t& count_;
+};
+
 }  // namespace
 
 base::Task<Outcome> fetch(Call& call) {
@@ -211,6 +223,8 @@ base::Task<Outcome> fetch(Call& call) {
     co_await read_all(call, fetch);
     int64_t bytes_missing = 0;
     if (complete(fetch, bytes_missing) || shard.clock().now() >= deadline) break;
+    if (call.fetch_waiters() >= call.limits().fetch_waiters_max) break;
+    const WaitingFetch waiting{call.fetch_waiters()};
     co_await broker::wait_for_growth(call.broker(), watches_of(fetch), bytes_missing, deadline);
   }
   co_return answer(call, fetch);
