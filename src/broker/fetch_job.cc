@@ -30,7 +30,8 @@ base::Task<void> fetch_one(BrokerShard& at, FetchItem& item, FetchParams params,
   item.log_start_offset = log.log_start_offset();
   if (params.read_committed) item.aborted.emplace();
   const auto diverging = find_divergence(*partition, item);
-  if (!diverging.ok() || item.offset < item.log_start_offset || item.offset > log.assigned_end()) {
+  const bool out_of_range = item.offset < item.log_start_offset || item.offset > log.assigned_end();
+  if (!diverging.ok() || (out_of_range && !*diverging)) {
     item.code = base::ErrorCode::kOffsetOutOfRange;
     item.high_watermark = item.last_stable_offset = item.log_start_offset = base::kNoOffset;
     item.aborted.reset();

@@ -59,6 +59,12 @@ AppendResult Partition::append(base::MutableBytes records, record::AppendOrigin 
   auto validated = record::validate_append(records, rules, now, decompressor);
   if (!validated) {
     result.record_errors = std::move(validated.error().record_errors);
+    // Kafka answers without the start of the log where these were thrown (ReplicaManager.appendRecordsToLeader).
+    const base::ErrorCode code = validated.error().code;
+    if (!validated.error().of_request && code != base::ErrorCode::kMessageTooLarge &&
+        code != base::ErrorCode::kCorruptMessage) {
+      result.log_start_offset = log_->log_start_offset();
+    }
     return reject(validated.error().code, std::move(validated.error().message));
   }
   result.log_start_offset = log_->log_start_offset();

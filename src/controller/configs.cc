@@ -7,6 +7,7 @@
 
 #include "controller/answer.h"
 #include "controller/controller.h"
+#include "metadata/topic_name.h"
 #include "wire/clear_elr_record.h"
 #include "wire/config_record.h"
 
@@ -64,7 +65,18 @@ config::ConfigScope scope_of(ResourceType type) {
 base::Result<void> check_client_metrics(const config::ConfigMap& values) {
   for (const auto& [name, value] : values) {
     if (name != "metrics" && name != "interval.ms" && name != "match") {
-      return {ErrorCode::kInvalidRequest, fmt::format("Unknown client metrics configuration: {}", name)};
+      return bad_request(fmt::format("Unknown client metrics configuration: {}", name));
+    }
+    if (name != "interval.ms") continue;
+    int32_t interval = 0;
+    const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), interval);
+    if (problem != std::errc{} || end != value.data() + value.size()) {
+      return {ErrorCode::kInvalidConfig,
+              fmt::format("Invalid value {} for configuration interval.ms: Not a number of type INT", value)};
+    }
+    if (interval < 100 || interval > 3'600'000) {
+      return bad_request(
+          fmt::format("Invalid value {} for interval.ms, interval must be between 100 and 3600000 (1 hour)", value));
     }
   }
   return {};
@@ -84,6 +96,10 @@ base::Result<void> Controller::check_resource(const ConfigResource& resource) co
   switch (resource.type) {
     case ResourceType::kTopic:
       if (image_->topic(resource.name) != nullptr) return {};
+      if (resource.name.empty()) return bad_request("Default topic resources are not allowed.");
+      if (!metadata::is_topic_name(resource.name)) {
+        return {ErrorCode::kInvalidTopicException, metadata::topic_name_fault(resource.name)};
+      }
       return {ErrorCode::kUnknownTopicOrPartition, fmt::format("The topic '{}' does not exist.", resource.name)};
     case ResourceType::kBroker: {
       if (resource.name.empty()) return {};
@@ -103,7 +119,8 @@ base::Result<void> Controller::check_resource(const ConfigResource& resource) co
       if (!resource.name.empty()) return {};
       return bad_request("Default group resources are not allowed.");
     case ResourceType::kClientMetrics:
-      return {};
+      if (!resource.name.empty()) return {};
+      return bad_request("Subscription name can't be empty");
     default:
       return bad_request(fmt::format("Unknown resource type {}", std::to_underlying(resource.type)));
   }

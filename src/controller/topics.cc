@@ -10,6 +10,7 @@
 #include "controller/controller.h"
 #include "controller/placement.h"
 #include "metadata/record_form.h"
+#include "metadata/topic_name.h"
 #include "wire/config_record.h"
 #include "wire/remove_topic_record.h"
 #include "wire/topic_record.h"
@@ -37,27 +38,30 @@ struct Controller::TopicPlan {
 namespace {
 
 constexpr std::string_view kMetadataTopic = "__cluster_metadata";
-constexpr size_t kNameBytesMax = 249;
 
-// Topic.validate of Kafka.
 base::Result<void> check_legal_name(std::string_view name) {
-  const auto bad = [](std::string text) {
-    return Error{ErrorCode::kInvalidTopicException, "Topic name is invalid: " + std::move(text)};
-  };
-  if (name.empty()) return bad("the empty string is not allowed");
-  if (name == "." || name == "..") return bad(fmt::format("'{}' is not allowed", name));
-  if (name.size() > kNameBytesMax) {
-    return bad(fmt::format("the length of '{}' is longer than the max allowed length {}", name, kNameBytesMax));
+  if (metadata::is_topic_name(name)) return {};
+  return {ErrorCode::kInvalidTopicException, metadata::topic_name_fault(name)};
+}
+
+// The configs of a new topic. What was set is told as it was written, which DescribeConfigs does not do.
+template <class Configs>
+void tell_configs(const config::BrokerConfig& broker, const config::ConfigMap& set, std::pmr::memory_resource* arena,
+                  Configs& out) {
+  for (const config::DescribedConfig& config : config::describe_topic(broker, set)) {
+    auto& entry = out.emplace_back();
+    entry.name = keep(arena, config.name);
+    entry.value.reset();
+    const auto given = set.find(config.name);
+    if (given != set.end()) {
+      entry.value = keep(arena, given->second);
+    } else if (config.value) {
+      entry.value = keep(arena, *config.value);
+    }
+    entry.read_only = config.read_only;
+    entry.config_source = static_cast<int8_t>(config.source);
+    entry.is_sensitive = config.sensitive;
   }
-  const bool legal = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
-  });
-  if (!legal) {
-    return bad(
-        fmt::format("'{}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", name));
-  }
-  return {};
 }
 
 std::vector<BrokerId> brokers_of(const std::pmr::vector<int32_t>& ids) {
@@ -300,7 +304,8 @@ Decision<wire::CreateTopicsResponse> Controller::create_topics(const wire::Creat
     const Creatable& topic = request.topics[at];
     auto& result = answer(topic.name);
     if (topic.name == kMetadataTopic) {
-      set_error(result, {ErrorCode::kTopicAuthorizationFailed, "Authorization failed."}, arena);
+      set_error(result, {ErrorCode::kInvalidRequest, "Creation of internal topic __cluster_metadata is prohibited."},
+                arena);
       continue;
     }
     auto plan = plan_topic(topic, random);
@@ -312,15 +317,7 @@ Decision<wire::CreateTopicsResponse> Controller::create_topics(const wire::Creat
     result.error_message.reset();
     result.num_partitions = static_cast<int32_t>(plan->partitions.size());
     result.replication_factor = static_cast<int16_t>(plan->partitions.front().replicas.size());
-    for (const config::DescribedConfig& config : config::describe_topic(*effective_, plan->configs)) {
-      auto& entry = result.configs->emplace_back();
-      entry.name = keep(arena, config.name);
-      entry.value.reset();
-      if (config.value) entry.value = keep(arena, *config.value);
-      entry.read_only = config.read_only;
-      entry.config_source = static_cast<int8_t>(config.source);
-      entry.is_sensitive = config.sensitive;
-    }
+    tell_configs(*effective_, plan->configs, arena, *result.configs);
     if (request.validate_only) continue;
     wire::TopicRecord record;
     record.name = topic.name;

@@ -42,7 +42,7 @@ std::optional<base::LeaderEpoch> EpochCache::epoch_at(base::Offset offset) const
 }
 
 std::optional<EpochEnd> EpochCache::end_offset_for(base::LeaderEpoch epoch, base::Offset log_end) const {
-  if (epoch < base::LeaderEpoch{0} || entries_.empty() || epoch > entries_.back().epoch) return std::nullopt;
+  if (epoch == base::kNoLeaderEpoch || entries_.empty() || epoch > entries_.back().epoch) return std::nullopt;
   if (epoch == entries_.back().epoch) return EpochEnd{epoch, log_end};
   const auto behind = std::ranges::upper_bound(entries_, epoch, {}, &EpochStart::epoch);
   if (behind == entries_.begin()) return EpochEnd{epoch, behind->start};

@@ -16,7 +16,7 @@ using base::ErrorCode;
 namespace {
 
 std::unexpected<Rejection> reject(ErrorCode code, std::string message) {
-  return std::unexpected(Rejection{code, std::move(message), {}});
+  return std::unexpected(Rejection{code, std::move(message), {}, false});
 }
 
 std::unexpected<Rejection> reject(base::Error error) { return reject(error.code, std::move(error.message)); }
@@ -283,7 +283,10 @@ std::optional<std::string> fault_of_rebuild(const BatchView& batch, const Record
 std::expected<ValidatedBatch, Rejection> validate_append(base::Bytes records, const AppendRules& rules,
                                                          base::Timestamp now, Decompressor& decompressor) {
   auto found = only_batch(records, rules);
-  if (!found) return std::unexpected(std::move(found).error());
+  if (!found) {
+    found.error().of_request = true;
+    return std::unexpected(std::move(found).error());
+  }
   const BatchView batch = *found;
   if (auto rejection = check_whole(batch, rules)) return std::unexpected(std::move(*rejection));
   if (rules.origin == AppendOrigin::kClient) {

@@ -60,6 +60,7 @@ struct Rejection {
   base::ErrorCode code = base::ErrorCode::kUnknownServerError;
   std::string message;
   std::vector<RecordError> record_errors;
+  bool of_request = false;  // found by what Kafka checks before it turns to the log
 };
 
 // What was found good, and what is to be done with it.

@@ -47,6 +47,8 @@ Outcome answer(Call& call, base::ErrorCode code) {
   response.error_code = static_cast<int16_t>(code);
   if (code != base::ErrorCode::kInvalidRequest) {
     for (const Handler& handler : all_handlers()) {
+      // A client that asked at an unknown version learns which ones it may ask at, no more.
+      if (code == base::ErrorCode::kUnsupportedVersion && handler.key != wire::ApiKey::kApiVersions) continue;
       auto& entry = response.api_keys.emplace_back();
       entry.api_key = static_cast<int16_t>(handler.key);
       entry.min_version = handler.advertised_min >= 0 ? handler.advertised_min : handler.min_version;

@@ -17,6 +17,10 @@ base::Task<Outcome> delete_records(Call& call) {
       item.before_offset = partition.offset;
       item.code = check_partition(found, base::PartitionIndex{partition.partition_index});
       if (item.code != base::ErrorCode::kNone) continue;
+      if (is_internal(topic.name)) {
+        item.code = base::ErrorCode::kInvalidTopicException;
+        continue;
+      }
       item.code = base::ErrorCode::kNotLeaderOrFollower;
       item.wanted = true;
       item.key = {found.topic->id, base::PartitionIndex{partition.partition_index}};

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "server/handlers/cluster.h"
 #include "server/handlers/handlers.h"
 #include "wire/describe_cluster_request.h"
@@ -14,15 +16,17 @@ base::Task<Outcome> describe_cluster(Call& call) {
   auto request = call.decode<wire::DescribeClusterRequest>();
   if (!request.ok()) co_return call.refuse(request.error());
   auto response = call.make<wire::DescribeClusterResponse>();
-  response.endpoint_type = request->endpoint_type;
   if (request->endpoint_type != kBrokers) {
     const bool controllers = request->endpoint_type == kControllers;
     response.error_code = static_cast<int16_t>(controllers ? base::ErrorCode::kMismatchedEndpointType
                                                            : base::ErrorCode::kUnsupportedEndpointType);
     response.error_message =
-        controllers ? "this listener tells of brokers, not of controllers" : "no such endpoint type";
+        controllers ? std::string_view{"The request was sent to an endpoint of type BROKER, but we wanted an endpoint of "
+                                       "type CONTROLLER"}
+                    : call.keep(fmt::format("Unsupported endpoint type {}", request->endpoint_type));
     co_return call.respond(response);
   }
+  response.endpoint_type = kBrokers;
   response.cluster_id = call.broker().identity().cluster_id;
   response.controller_id = call.broker().identity().id.value();
   if (request->include_cluster_authorized_operations) response.cluster_authorized_operations = kClusterOperations;

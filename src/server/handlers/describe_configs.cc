@@ -20,6 +20,10 @@ using metadata::ResourceType;
 using Request = wire::DescribeConfigsRequest;
 using Response = wire::DescribeConfigsResponse;
 
+constexpr std::string_view kMalformed =
+    "This most likely occurs because of a request being malformed by the client library or the message was sent to an "
+    "incompatible broker. See the broker logs for more details.";
+
 struct Description {
   ErrorCode code = ErrorCode::kNone;
   std::string message;
@@ -27,8 +31,8 @@ struct Description {
 };
 
 Description describe_topic(const broker::ClusterView& view, std::string_view name) {
-  if (!metadata::is_topic_name(name)) return {ErrorCode::kInvalidTopicException, "the topic name is not valid", {}};
-  if (view.image().topic(name) == nullptr) return {ErrorCode::kUnknownTopicOrPartition, "there is no such topic", {}};
+  if (!metadata::is_topic_name(name)) return {ErrorCode::kInvalidTopicException, metadata::topic_name_fault(name), {}};
+  if (view.image().topic(name) == nullptr) return {ErrorCode::kUnknownTopicOrPartition, {}, {}};
   return {ErrorCode::kNone,
           {},
           config::describe_topic(view.config(), overrides_of(view.image(), ResourceType::kTopic, name))};
@@ -36,6 +40,11 @@ Description describe_topic(const broker::ClusterView& view, std::string_view nam
 
 Description describe_broker(const Call& call, const broker::ClusterView& view, std::string_view name) {
   if (name.empty()) return {ErrorCode::kNone, {}, config::describe_all_brokers(view.config())};
+  int32_t id = 0;
+  const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), id);
+  if (problem != std::errc{} || end != name.data() + name.size()) {
+    return {ErrorCode::kInvalidRequest, fmt::format("Broker id must be an integer, but it is: {}", name), {}};
+  }
   if (name == std::to_string(call.broker().identity().id.value())) {
     return {ErrorCode::kNone, {}, config::describe_broker(view.config())};
   }
@@ -43,6 +52,31 @@ Description describe_broker(const Call& call, const broker::ClusterView& view, s
           fmt::format("Unexpected broker id, expected {} or empty string, but received {}",
                       call.broker().identity().id.value(), name),
           {}};
+}
+
+// The configs of a subscription to clients' own metrics (ClientMetricsConfigs of Kafka).
+Description describe_client_metrics(const broker::ClusterView& view, std::string_view name) {
+  if (name.empty()) return {ErrorCode::kInvalidRequest, "Client metrics subscription name must not be empty", {}};
+  struct Metric {
+    const char* name;
+    const char* value;
+    config::ValueType type;
+  };
+  constexpr Metric kMetrics[] = {{"interval.ms", "300000", config::ValueType::kInt},
+                                 {"match", "", config::ValueType::kList},
+                                 {"metrics", "", config::ValueType::kList}};
+  const config::ConfigMap set = overrides_of(view.image(), ResourceType::kClientMetrics, name);
+  Description out;
+  for (const Metric& metric : kMetrics) {
+    config::DescribedConfig& config = out.configs.emplace_back();
+    const auto found = set.find(metric.name);
+    config.name = metric.name;
+    config.value = found == set.end() ? metric.value : found->second;
+    config.source = found == set.end() ? config::ConfigSource::kDefault : config::ConfigSource::kClientMetrics;
+    config.type = metric.type;
+    if (found != set.end()) config.synonyms.push_back({metric.name, found->second, config.source});
+  }
+  return out;
 }
 
 Description describe(const Call& call, const broker::ClusterView& view,
@@ -58,16 +92,18 @@ Description describe(const Call& call, const broker::ClusterView& view,
               {},
               config::describe_group(view.config(),
                                      overrides_of(view.image(), ResourceType::kGroup, resource.resource_name))};
-    case ResourceType::kBrokerLogger:
     case ResourceType::kClientMetrics:
+      return describe_client_metrics(view, resource.resource_name);
+    case ResourceType::kBrokerLogger:  // there are none, unlike the loggers of Kafka's log4j
+      return {ErrorCode::kInvalidRequest, fmt::format("Unsupported resource type: {}", resource.resource_type), {}};
     case ResourceType::kUnknown:
       break;
   }
-  return {ErrorCode::kInvalidRequest, fmt::format("Unsupported resource type: {}", resource.resource_type), {}};
+  return {ErrorCode::kInvalidRequest, std::string{kMalformed}, {}};
 }
 
 bool asked_for(const Request::DescribeConfigsResource& resource, std::string_view name) {
-  return !resource.configuration_keys ||
+  return !resource.configuration_keys || resource.configuration_keys->empty() ||
          std::find(resource.configuration_keys->begin(), resource.configuration_keys->end(), name) !=
              resource.configuration_keys->end();
 }

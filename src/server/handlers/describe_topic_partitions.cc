@@ -44,11 +44,31 @@ void fill_partition(int32_t index, const metadata::Partition& partition, const m
   for (const base::BrokerId id : partition.last_known_elr) out.last_known_elr->push_back(id.value());
 }
 
+// A cursor stands at a partition of a topic that was asked for.
+bool is_bad_cursor(const wire::DescribeTopicPartitionsRequest& request) {
+  if (!request.cursor) return false;
+  if (request.cursor->partition_index < 0) return true;
+  return !request.topics.empty() &&
+         std::none_of(request.topics.begin(), request.topics.end(),
+                      [&request](const auto& topic) { return topic.name == request.cursor->topic_name; });
+}
+
+Outcome refuse_all(Call& call, const wire::DescribeTopicPartitionsRequest& request, ErrorCode code) {
+  auto response = call.make<Response>();
+  for (const auto& topic : request.topics) {
+    auto& out = response.topics.emplace_back();
+    out.name = topic.name;
+    out.error_code = static_cast<int16_t>(code);
+  }
+  return call.respond(response);
+}
+
 }  // namespace
 
 base::Task<Outcome> describe_topic_partitions(Call& call) {
   auto request = call.decode<wire::DescribeTopicPartitionsRequest>();
   if (!request.ok()) co_return call.refuse(request.error());
+  if (is_bad_cursor(*request)) co_return refuse_all(call, *request, ErrorCode::kInvalidRequest);
   const std::shared_ptr<const broker::ClusterView> view = call.broker().view();
   const metadata::Image& image = view->image();
   const int64_t limit_max = view->config().number("max.request.partition.size.limit");
@@ -63,6 +83,7 @@ base::Task<Outcome> describe_topic_partitions(Call& call) {
     auto& out = response.topics.emplace_back();
     const metadata::Topic* topic = image.topic(name);
     out.name = call.keep(name);
+    out.topic_authorized_operations = kTopicOperations;
     if (topic == nullptr) {
       out.error_code = static_cast<int16_t>(metadata::is_topic_name(name) ? ErrorCode::kUnknownTopicOrPartition
                                                                           : ErrorCode::kInvalidTopicException);
@@ -70,7 +91,6 @@ base::Task<Outcome> describe_topic_partitions(Call& call) {
     }
     out.topic_id = topic->id;
     out.is_internal = is_internal(name);
-    out.topic_authorized_operations = kTopicOperations;
     const bool at_cursor = request->cursor && request->cursor->topic_name == name;
     const int32_t first = at_cursor ? std::max(request->cursor->partition_index, 0) : 0;
     bool whole = true;

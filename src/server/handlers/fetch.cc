@@ -41,7 +41,8 @@ void resolve(const Call& call, Fetch& fetch) {
     fetch.known.push_back(item.code == ErrorCode::kNone);
     if (item.code != ErrorCode::kNone) continue;
     if (fetch.request.replica_id >= 0 || fetch.request.replica_state.replica_id >= 0) {
-      item.code = ErrorCode::kUnknownLeaderEpoch;  // no other broker holds a replica
+      // No other broker holds a replica (Partition.followerReplicaOrThrow of Kafka).
+      item.code = wish.current_leader_epoch >= 0 ? ErrorCode::kUnknownLeaderEpoch : ErrorCode::kNotLeaderOrFollower;
       fetch.known.back() = false;
       continue;
     }
@@ -49,7 +50,7 @@ void resolve(const Call& call, Fetch& fetch) {
     item.key = {found.topic->id, index};
     item.offset = base::Offset{wish.offset};
     item.bytes_max = wish.bytes_max;
-    item.current_leader_epoch = wish.current_leader_epoch;
+    item.current_leader_epoch = std::max(wish.current_leader_epoch, base::kNoLeaderEpoch.value());
     item.last_fetched_epoch = wish.last_fetched_epoch;
   }
 }
@@ -159,12 +160,29 @@ Outcome answer_all(Call& call, const wire::FetchRequest& request, ErrorCode code
   return call.respond(response);
 }
 
+// Kafka answers for the partitions it has, then for unknown ids, then for unknown partitions, each in their order.
+std::vector<size_t> order_of(const Fetch& fetch) {
+  std::vector<size_t> order;
+  std::vector<size_t> unknown_ids;
+  std::vector<size_t> unknown_partitions;
+  for (size_t i = 0; i < fetch.items.size(); ++i) {
+    const ErrorCode code = fetch.items[i].code;
+    auto& list = code == ErrorCode::kUnknownTopicOrPartition ? unknown_partitions
+                 : code == ErrorCode::kUnknownTopicId        ? unknown_ids
+                                                             : order;
+    list.push_back(i);
+  }
+  order.insert(order.end(), unknown_ids.begin(), unknown_ids.end());
+  order.insert(order.end(), unknown_partitions.begin(), unknown_partitions.end());
+  return order;
+}
+
 Outcome answer(Call& call, Fetch& fetch) {
   auto response = call.make<wire::FetchResponse>();
   auto buffers = std::make_shared<Buffers>();
   FetchSessions::Opened& opened = fetch.opened;
   bool moved = false;
-  for (size_t i = 0; i < fetch.items.size(); ++i) {
+  for (const size_t i : order_of(fetch)) {
     const FetchKey& key = opened.wishes[i].key;
     wire::FetchResponse::PartitionData data;
     fill(fetch.items[i], key.partition, data, *buffers, call.budget());

@@ -15,6 +15,13 @@ base::Task<Outcome> init_producer_id(Call& call) {
     response.producer_epoch = -1;
     co_return call.respond(response);
   }
+  // The id and the epoch that a producer had come together or not at all.
+  if ((request->producer_id == -1) != (request->producer_epoch == -1)) {
+    response.error_code = static_cast<int16_t>(base::ErrorCode::kInvalidRequest);
+    response.producer_id = -1;
+    response.producer_epoch = -1;
+    co_return call.respond(response);
+  }
   const auto id = co_await call.broker().control().next_producer_id();
   response.error_code = static_cast<int16_t>(id.code());
   response.producer_id = id.ok() ? id->value() : -1;

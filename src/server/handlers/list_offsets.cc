@@ -23,10 +23,14 @@ bool known_at(int64_t timestamp, int16_t version) {
   return timestamp >= broker::kEarliest;
 }
 
-bool named_twice(const wire::ListOffsetsRequest::ListOffsetsTopic& topic, int32_t index) {
-  size_t times = 0;
-  for (const auto& partition : topic.partitions) times += partition.partition_index == index ? 1 : 0;
-  return times > 1;
+// The partitions that a topic of the request names more than once.
+std::set<int32_t> named_twice(const wire::ListOffsetsRequest::ListOffsetsTopic& topic) {
+  std::set<int32_t> once;
+  std::set<int32_t> twice;
+  for (const auto& partition : topic.partitions) {
+    if (!once.insert(partition.partition_index).second) twice.insert(partition.partition_index);
+  }
+  return twice;
 }
 
 }  // namespace
@@ -34,17 +38,19 @@ bool named_twice(const wire::ListOffsetsRequest::ListOffsetsTopic& topic, int32_
 base::Task<Outcome> list_offsets(Call& call) {
   auto request = call.decode<wire::ListOffsetsRequest>();
   if (!request.ok()) co_return call.refuse(request.error());
+  const bool bad_isolation = request->isolation_level < 0 || request->isolation_level > kReadCommitted;
   std::vector<broker::OffsetItem> items;
   for (const auto& topic : request->topics) {
     const TopicLookup found = find_topic(call, false, topic.name, {});
+    const std::set<int32_t> twice = named_twice(topic);
     for (const auto& partition : topic.partitions) {
       broker::OffsetItem& item = items.emplace_back();
       item.timestamp = partition.timestamp;
       item.current_leader_epoch = partition.current_leader_epoch;
-      item.code = named_twice(topic, partition.partition_index) ? ErrorCode::kInvalidRequest
-                  : !known_at(partition.timestamp, call.version())
-                      ? ErrorCode::kUnsupportedVersion
-                      : check_partition(found, base::PartitionIndex{partition.partition_index});
+      item.code = twice.contains(partition.partition_index)        ? ErrorCode::kInvalidRequest
+                  : !known_at(partition.timestamp, call.version()) ? ErrorCode::kUnsupportedVersion
+                  : bad_isolation                                  ? ErrorCode::kUnknownServerError
+                                  : check_partition(found, base::PartitionIndex{partition.partition_index});
       if (item.code != ErrorCode::kNone) continue;
       item.code = ErrorCode::kNotLeaderOrFollower;
       item.wanted = true;

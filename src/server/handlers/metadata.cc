@@ -83,6 +83,7 @@ void fill_named(const metadata::Image& image, const wire::MetadataRequest& reque
     }
     out.name = wanted.name;
     out.is_internal = is_internal(*wanted.name);
+    if (request.include_topic_authorized_operations) out.topic_authorized_operations = kTopicOperations;
     const auto reason = failed.find(std::string{*wanted.name});
     out.error_code = static_cast<int16_t>(!metadata::is_topic_name(*wanted.name) ? ErrorCode::kInvalidTopicException
                                           : reason != failed.end()               ? reason->second
@@ -105,10 +106,10 @@ std::optional<ErrorCode> refusal(const wire::MetadataRequest& request, int16_t v
 // Each topic of the request with the error; brokers and cluster id stay away.
 Outcome refuse_all(Call& call, const wire::MetadataRequest& request, ErrorCode code) {
   auto response = call.make<Response>();
+  response.error_code = static_cast<int16_t>(code);
   for (const auto& topic : *request.topics) {
     auto& out = response.topics.emplace_back();
     out.name = topic.name.value_or(std::string_view{});
-    if (call.version() >= kFirstVersionWithNullNames) out.name = topic.name;
     out.topic_id = topic.topic_id;
     out.error_code = static_cast<int16_t>(code);
   }

@@ -27,22 +27,58 @@ struct Place {
   size_t partition = 0;
 };
 
-// One item for each partition of the request. A partition that is named twice keeps its last mention (Kafka drops the
-// first in silence), where the other becomes an item with no records that is refused.
+// Kafka's own Admin client may write to internal topics (AdminUtils.ADMIN_CLIENT_ID).
+constexpr std::string_view kAdminClient = "__admin_client";
+
+bool is_transactional(base::Bytes records) {
+  constexpr size_t kMagicAt = 16;
+  constexpr size_t kAttributesAt = 22;  // the low byte
+  constexpr std::byte kTransactional{0x10};
+  return records.size() > kAttributesAt && records[kMagicAt] == std::byte{2} &&
+         (records[kAttributesAt] & kTransactional) != std::byte{};
+}
+
+// Transactions are not served, and a batch of one that nobody can end would hold back every reader of committed
+// records. Without a transactional id Kafka refuses the whole request; with one that it does not know, the batch.
+ErrorCode refusal_of_transactions(const wire::ProduceRequest& request) {
+  if (request.transactional_id) return ErrorCode::kNone;
+  for (const auto& topic : request.topic_data) {
+    for (const auto& partition : topic.partition_data) {
+      if (partition.records && is_transactional(*partition.records)) {
+        return ErrorCode::kTransactionalIdAuthorizationFailed;
+      }
+    }
+  }
+  return ErrorCode::kNone;
+}
+
+// One item for each partition of the request; a partition that is named twice is written twice, where Kafka drops the
+// first batch in silence.
 std::vector<ProduceItem> items_of(const Call& call, const wire::ProduceRequest& request) {
   const bool bad_acks = request.acks < -1 || request.acks > 1;
+  const ErrorCode transactions = refusal_of_transactions(request);
   std::vector<ProduceItem> items;
   for (const auto& topic : request.topic_data) {
     const TopicLookup found = find_topic(call, call.version() >= kFirstVersionById, topic.name, topic.topic_id);
     for (const auto& partition : topic.partition_data) {
       ProduceItem& item = items.emplace_back();
-      item.result.code =
-          bad_acks ? ErrorCode::kInvalidRequiredAcks : check_partition(found, base::PartitionIndex{partition.index});
+      item.result.code = bad_acks ? ErrorCode::kInvalidRequiredAcks
+                         : transactions != ErrorCode::kNone
+                             ? transactions
+                             : check_partition(found, base::PartitionIndex{partition.index});
       if (item.result.code != ErrorCode::kNone) continue;
       item.key = {found.topic->id, base::PartitionIndex{partition.index}};
       if (!partition.records) {
         item.result.code = ErrorCode::kInvalidRecord;
         item.result.message = "the records are null";
+        continue;
+      }
+      if (is_transactional(*partition.records)) {
+        item.result.code = ErrorCode::kInvalidProducerIdMapping;
+        continue;
+      }
+      if (is_internal(found.topic->name) && call.client_id() != kAdminClient) {
+        item.result.code = ErrorCode::kInvalidTopicException;
         continue;
       }
       // The bytes are those of the request's own frame buffer, which nobody else reads any more.

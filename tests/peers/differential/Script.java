@@ -412,7 +412,7 @@ public class Script {
     int last = api.latestVersion(false);
     String versions = step.path("v").asText("all");
     if (!versions.equals("all")) {
-      String[] ends = versions.split("-");
+      String[] ends = versions.split("-", 2);
       first = Integer.parseInt(ends[0]);
       last = ends.length == 1 ? first : ends[1].isEmpty() ? last : Integer.parseInt(ends[1]);
     }

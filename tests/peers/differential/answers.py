@@ -14,7 +14,7 @@ from harness import broker  # noqa: E402
 GOLDEN = HERE / "golden" / "kafka.jsonl"
 INTENDED = HERE / "intended.jsonl"
 # The records of the scripts are from 1970, so nothing may expire; two brokers must agree on when a segment ends.
-SETTINGS = {"stele.http.port": "-1", "log.retention.ms": "-1", "log.retention.check.interval.ms": "3600000", "max.incremental.fetch.session.cache.slots": "50"}
+SETTINGS = {"log.retention.ms": "-1", "log.retention.check.interval.ms": "3600000", "max.incremental.fetch.session.cache.slots": "50"}
 UNKNOWN_ID = re.compile(r"^(?!A{21}[AQ])[A-Za-z0-9_-]{22}$")
 # Lists of these are in the order of a hash map in Kafka, which says nothing.
 UNORDERED = {"DESCRIBE_CONFIGS", "METADATA", "DESCRIBE_LOG_DIRS", "CREATE_TOPICS", "DELETE_TOPICS", "INCREMENTAL_ALTER_CONFIGS",
@@ -42,7 +42,7 @@ def steps():
 
 def ask(kind, directory):
     """Starts a fresh broker of that kind in the directory and returns its answers: {(step, version): answer}."""
-    layout = broker.Layout(directory, settings=SETTINGS)
+    layout = broker.Layout(directory, settings=SETTINGS | ({"stele.http.port": "-1"} if kind == "stele" else {}))
     server = broker.BROKERS[kind](layout).start()
     try:
         # The answers are as long as a recording, so they go to a file.
@@ -62,28 +62,33 @@ def ask(kind, directory):
     for line in lines:
         answer = json.loads(line)
         api = known[answer["step"]].get("api", "")
-        answers[answer["step"], answer.get("v")] = settled(answer["answer"], str(layout.directory), api in UNORDERED)
+        answers[answer["step"], answer.get("v")] = settled(answer["answer"], layout, api in UNORDERED)
     return answers
 
 
-def settled(node, directory, unordered, field=""):
+def settled(node, layout, unordered, field=""):
     """An answer without what differs from one run of the same broker to the next."""
     if isinstance(node, dict):
-        return {key: settled(value, directory, unordered, key) for key, value in node.items()}
+        return {key: settled(value, layout, unordered, key) for key, value in node.items()}
     if isinstance(node, list):
-        items = [settled(item, directory, unordered, field) for item in node]
+        ours = [item for item in node if isinstance(item, dict) and str(item.get("name", "")).startswith("stele.")]
+        items = [settled(item, layout, unordered, field) for item in node if item not in ours]
         return sorted(items, key=lambda item: json.dumps(item, sort_keys=True)) if unordered else items
     if field in ("totalBytes", "usableBytes") and node > 0:
         return "<bytes>"
     if field == "finalizedFeaturesEpoch" and node > 0:
         return "<an offset>"  # depends on how many NoOp records are there
+    if type(node) is int and 1_600_000_000_000 <= node < 2_000_000_000_000:
+        return "<now>"
     if isinstance(node, str):
         if field == "documentation" and node:
             return "<text>"
         if field == "topicId" and UNKNOWN_ID.match(node):
             return "<an id>"
-        node = node.replace(directory, "<dir>")
-        node = re.sub(r"within \[-?\d+, -?\d+\]", "within [<time>, <time>]", node)
+        node = node.replace(str(layout.directory), "<dir>").replace(f":{layout.port}", ":<port>")
+        node = node.replace(f":{layout.controller_port}", ":<controller port>").replace(layout.cluster_id, "<cluster>")
+        node = re.sub(r"\b1[6-9]\d{11}\b", "<now>", node)
+        node = re.sub(r"within \[[^]]+\]", "within [<time>, <time>]", node)
     return node
 
 
