@@ -39,6 +39,7 @@ base::Task<void> fetch_one(BrokerShard& at, FetchItem& item, FetchParams params,
   }
   item.diverging = *diverging;
   const base::Offset limit = params.read_committed ? item.last_stable_offset : item.high_watermark;
+  item.older_segment = item.offset < limit && item.offset < log.active_base();
   const int64_t bytes = std::min<int64_t>(item.bytes_max, bytes_left);
   if (item.diverging || item.offset >= limit || (bytes <= 0 && !at_least_one)) co_return;
   auto read = co_await log.read(item.offset, static_cast<size_t>(std::max<int64_t>(bytes, 0)), limit, at_least_one);

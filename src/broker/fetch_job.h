@@ -23,7 +23,8 @@ struct FetchItem {
   std::optional<log::EpochEnd> diverging;  // where the reader's log parted from this one (KIP-595)
   std::optional<std::vector<log::AbortedTransaction>> aborted;
   std::shared_ptr<const std::byte[]> buffer;
-  base::Bytes records;  // in `buffer`
+  base::Bytes records;         // in `buffer`
+  bool older_segment = false;  // there is more in a later segment; one read gives one segment
 };
 
 struct FetchParams {

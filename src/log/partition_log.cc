@@ -57,6 +57,8 @@ base::Task<base::Result<std::unique_ptr<PartitionLog>>> PartitionLog::open(OpenA
 
 void PartitionLog::set_options(const LogOptions& options) { options_ = options; }
 
+base::Offset PartitionLog::active_base() const { return active().base(); }
+
 uint64_t PartitionLog::size_bytes() const {
   uint64_t bytes = 0;
   for (const SegmentPtr& segment : segments_) bytes += segment->size();

@@ -111,6 +111,7 @@ class PartitionLog {
   void high_watermark_moved(base::Offset high_watermark) { producers_.high_watermark_moved(high_watermark); }
   uint64_t size_bytes() const;
   size_t segment_count() const { return segments_.size(); }
+  base::Offset active_base() const;  // where the segment begins that is appended to
   const std::optional<base::Error>& failure() const { return failure_; }
   const ProducerState& producers() const { return producers_; }
   const EpochCache& epochs() const { return epochs_; }

@@ -96,7 +96,8 @@ bool complete(const Fetch& fetch, int64_t& bytes_missing) {
   for (size_t i = 0; i < fetch.items.size(); ++i) {
     if (!fetch.known[i]) continue;
     any_known = true;
-    ends_wait |= fetch.items[i].code != ErrorCode::kNone || fetch.items[i].diverging.has_value();
+    ends_wait |=
+        fetch.items[i].code != ErrorCode::kNone || fetch.items[i].diverging.has_value() || fetch.items[i].older_segment;
     bytes += static_cast<int64_t>(fetch.items[i].records.size());
   }
   bytes_missing = std::min<int64_t>(request.min_bytes, request.max_bytes) - bytes;
