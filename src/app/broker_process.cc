@@ -187,7 +187,11 @@ base::Task<int> BrokerProcess::run(NotifyTermination notify_termination) {
   }
   const auto opened = co_await broker_->open_dirs(config_);
   if (!opened.ok()) co_return fail("the log dirs cannot be used", opened.error(), kExitDisk);
-  clean_start_ = broker_->log_dirs().clean_epoch() != base::BrokerEpoch{-1};
+  if (broker_->controller().image()->next_index == base::Offset{0}) {
+    start_kind_ = "first";
+  } else if (broker_->log_dirs().clean_epoch() != base::BrokerEpoch{-1}) {
+    start_kind_ = "clean";
+  }
   const auto started = co_await serve();
   if (!started.ok()) co_return fail("the broker cannot start", started.error(), kExitFailed);
   say_ready();
@@ -245,8 +249,9 @@ void BrokerProcess::say_ready() {
   shards_.front()->log().info(
       "ready: stele {} node {} cluster {} listening on {} http {} dirs {} ({} start) features {} topics {} partitions "
       "{}",
-      STELE_VERSION, broker_->identity().id.value(), broker_->identity().cluster_id, listeners, port("http"), dirs,
-      clean_start_ ? "clean" : "unclean", features, image->topic_count(), image->partition_count());
+      STELE_VERSION, broker_->identity().id.value(), broker_->identity().cluster_id, listeners,
+      port("http") == 0 ? std::string{"off"} : std::to_string(port("http")), dirs, start_kind_, features,
+      image->topic_count(), image->partition_count());
 }
 
 io::HttpResponse BrokerProcess::answer_http(const io::HttpRequest& request) {

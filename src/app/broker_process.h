@@ -62,7 +62,7 @@ class BrokerProcess {
   std::unique_ptr<server::Acceptor> acceptor_;
   std::unique_ptr<admin::HttpServer> http_;
   std::map<std::string, uint16_t> ports_;
-  bool clean_start_ = false;
+  const char* start_kind_ = "unclean";  // what the ready line says of the log dirs as they were found
 };
 
 }  // namespace stele::app
