@@ -17,12 +17,12 @@
 namespace stele::server {
 
 struct ConnectionLimits {
-  size_t frame_bytes_max = 104857600;           // socket.request.max.bytes
-  size_t requests_in_flight_max = 1000;         // stele.connection.requests.in.flight.max
-  size_t response_bytes_waiting_max = 1 << 20;  // stele.connection.response.bytes.max: above it no request is started
-  base::Duration idle_max{std::chrono::minutes{10}};           // connections.max.idle.ms
-  base::Duration partial_frame_max{std::chrono::seconds{60}};  // stele.connection.partial.frame.ms
-  base::Duration write_stall_max{std::chrono::seconds{60}};    // stele.connection.write.stall.ms
+  size_t frame_bytes_max = 104857600;                 // socket.request.max.bytes
+  size_t requests_in_flight_max = 1000;               // stele.connection.requests.max
+  size_t response_bytes_waiting_max = 1 << 20;        // stele.connection.answers.bytes: above it no request is started
+  base::Duration idle_max{std::chrono::minutes{10}};  // connections.max.idle.ms
+  base::Duration partial_frame_max{std::chrono::seconds{60}};  // stele.connection.frame.timeout.ms
+  base::Duration write_stall_max{std::chrono::seconds{60}};    // stele.connection.write.timeout.ms
 };
 
 // What all connections of one shard share. Outlives them.
