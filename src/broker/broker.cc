@@ -243,6 +243,8 @@ base::Task<base::Result<void>> Broker::prepare_shards() {
 base::Task<bool> Broker::dir_failed(size_t log_dir, std::string reason) {
   if (dirs_.offline(log_dir)) co_return true;
   dirs_.take_offline(log_dir, std::move(reason));
+  // Kafka halts too: without the metadata log nothing can be decided, and a later write there would only fail later.
+  if (metadata_dir_ == log_dir) die("the log dir of the metadata log failed");
   if (dirs_.online_count() == 0) die("the last log dir failed");
   co_await on_every_shard<bool>(control_,
                                 [log_dir](BrokerShard& at, uint32_t) { return take_dir_offline_here(at, log_dir); });
