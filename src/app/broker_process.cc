@@ -214,7 +214,7 @@ base::Task<base::Result<void>> BrokerProcess::serve() {
   STELE_CO_TRY(co_await broker_->start(std::move(options)));
   for (ShardParts& parts : parts_) {
     server::ShardServer* server = parts.server.get();
-    co_await broker::run_on(*shards_.front(), parts.broker->home(), [server]() { return start_sweeping(*server); });
+    co_await io::run_on(*shards_.front(), parts.broker->home(), [server]() { return start_sweeping(*server); });
   }
   acceptor_->start();
   co_return base::Result<void>{};
@@ -224,7 +224,7 @@ base::Task<void> BrokerProcess::stop() {
   acceptor_->stop();
   for (ShardParts& parts : parts_) {
     server::ShardServer* server = parts.server.get();
-    co_await broker::run_on(*shards_.front(), parts.broker->home(), [server]() { return close_connections(*server); });
+    co_await io::run_on(*shards_.front(), parts.broker->home(), [server]() { return close_connections(*server); });
   }
   co_await broker_->stop();
   shards_.front()->log().info("stopped");

@@ -11,7 +11,7 @@
 
 #include "broker/cluster_view.h"
 #include "broker/partition.h"
-#include "broker/remote.h"
+#include "io/remote.h"
 #include "io/shard.h"
 #include "record/decompressor.h"
 
@@ -36,7 +36,7 @@ class BrokerShard {
   ~BrokerShard();
 
   io::Shard& shard() const { return home_.shard; }
-  ShardHome& home() { return home_; }
+  io::ShardHome& home() { return home_; }
   void set_identity(BrokerIdentity identity) { identity_ = std::move(identity); }
   const BrokerIdentity& identity() const { return identity_; }
   // All shards of this broker, by id; set once before anything runs.
@@ -77,7 +77,7 @@ class BrokerShard {
   const Partition::OnFailed& on_log_failed() const { return on_log_failed_; }
 
  private:
-  ShardHome home_;
+  io::ShardHome home_;
   BrokerIdentity identity_;
   ControlPlane* control_ = nullptr;
   std::vector<BrokerShard*> peers_;

@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "broker/partition.h"
-#include "broker/remote.h"
 #include "coordinator/group/group_coordinator.h"
 #include "coordinator/group/group_loader.h"
 #include "coordinator/group/partition_of_group.h"
 #include "coordinator/runtime/batch.h"
 #include "coordinator/runtime/coordinator_runtime.h"
+#include "io/remote.h"
 
 namespace stele::broker {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "broker/hosting.h"
-#include "broker/remote.h"
 #include "coordinator/group/partition_of_group.h"
+#include "io/remote.h"
 #include "io/sim/sim_world.h"
 
 namespace stele::broker {

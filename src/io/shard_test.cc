@@ -2,11 +2,13 @@
 #include "io/shard.h"
 
 #include <atomic>
+#include <memory>
 #include <utility>
+#include <vector>
 
-#include "io/call.h"
 #include "io/conformance.h"
 #include "io/off_loop.h"
+#include "io/remote.h"
 
 namespace stele::io {
 namespace {
@@ -141,30 +143,45 @@ Task<void> mail_in_order(Shard& shard, conformance::WorldUnderTest& world) {
 }
 TEST_P(ShardTest, mail_between_two_shards_keeps_its_order) { run_on(3, mail_in_order, *world_); }
 
-Task<void> calls(Shard& shard, conformance::WorldUnderTest& world) {
+// Stay until all mail to them has been delivered.
+using Homes = std::vector<std::unique_ptr<ShardHome>>;
+
+Task<uint32_t> tell_id(Shard& shard) {
+  co_await base::yield(shard.executor());
+  co_return shard.id().value();
+}
+Task<void> calls(Shard& shard, conformance::WorldUnderTest& world, Homes& homes) {
   for (uint32_t i = 0; i < shard.shard_count(); ++i) {
-    Shard& target = world.shard(i);
-    const uint32_t answer = co_await call_on(shard, target, [&target] { return target.id().value(); });
+    ShardHome& target = *homes.emplace_back(std::make_unique<ShardHome>(world.shard(i)));
+    const uint32_t answer = co_await io::run_on(shard, target, [&target] { return tell_id(target.shard); });
     EXPECT_EQ(answer, i);
   }
 }
-TEST_P(ShardTest, a_call_runs_on_its_target_and_brings_the_answer_home) { run_on(3, calls, *world_); }
+TEST_P(ShardTest, a_call_runs_on_its_target_and_brings_the_answer_home) {
+  Homes homes;
+  run_on(3, calls, *world_, homes);
+}
 
-Task<void> call_and_count(Shard& shard, Shard& target, std::atomic<int>& count) {
-  co_await call_on(shard, target, [&count] { return ++count; });
+Task<int> count_up(std::atomic<int>& count) { co_return ++count; }
+Task<void> call_and_count(Shard& shard, ShardHome& target, std::atomic<int>& count) {
+  co_await io::run_on(shard, target, [&count] { return count_up(count); });
   ADD_FAILURE() << "not cancelled";
 }
-Task<void> caller_destroyed(Shard& shard, conformance::WorldUnderTest& world) {
+Task<void> caller_destroyed(Shard& shard, conformance::WorldUnderTest& world, Homes& homes) {
   std::atomic<int> count = 0;
+  ShardHome& target = *homes.emplace_back(std::make_unique<ShardHome>(world.shard(1)));
   {
     TaskScope callers{shard.executor(), [](std::exception_ptr) { FAIL(); }};
-    callers.spawn(call_and_count(shard, world.shard(1), count));
+    callers.spawn(call_and_count(shard, target, count));
   }
   // Behind the first one on the same link.
-  co_await call_on(shard, world.shard(1), [&count] { return ++count; });
+  co_await io::run_on(shard, target, [&count] { return count_up(count); });
   EXPECT_EQ(count, 2);
 }
-TEST_P(ShardTest, a_call_runs_though_its_caller_is_destroyed) { run_on(2, caller_destroyed, *world_); }
+TEST_P(ShardTest, a_call_runs_though_its_caller_is_destroyed) {
+  Homes homes;
+  run_on(2, caller_destroyed, *world_, homes);
+}
 
 Task<void> offloads(Shard& shard) {
   const int answer = co_await off_loop(shard, [] { return 42; });

@@ -45,7 +45,7 @@ class World {
   void notify_termination(base::Signal& signal);
 
   // There from the start, so that mains can name each other's shards; used only on its own loop, but for id() and as
-  // the target of call_on().
+  // in a ShardHome (io/remote.h).
   Shard& shard(base::ShardId id);
   base::LogSink& log();
 

@@ -8,23 +8,34 @@
 #include <memory>
 #include <vector>
 
-#include "io/call.h"
+#include "io/remote.h"
 
 namespace stele::io {
 namespace {
 
-base::Task<void> ask_the_others(World& world, Shard& shard, std::vector<uint32_t>& answers) {
+base::Task<uint32_t> tell_id(Shard& shard) { co_return shard.id().value(); }
+
+using Homes = std::vector<std::unique_ptr<ShardHome>>;
+
+Homes homes_of(World& world, uint32_t shards) {
+  Homes homes;
+  for (uint32_t i = 0; i < shards; ++i) homes.push_back(std::make_unique<ShardHome>(world.shard(base::ShardId{i})));
+  return homes;
+}
+
+base::Task<void> ask_the_others(Homes& homes, Shard& shard, std::vector<uint32_t>& answers) {
   if (shard.id().value() != 0) co_return;
   for (uint32_t i = 1; i < shard.shard_count(); ++i) {
-    Shard& target = world.shard(base::ShardId{i});
-    answers.push_back(co_await call_on(shard, target, [&target] { return target.id().value(); }));
+    ShardHome& target = *homes[i];
+    answers.push_back(co_await run_on(shard, target, [&target] { return tell_id(target.shard); }));
   }
 }
 
 TEST(WorldTest, a_call_runs_on_its_target_and_brings_the_answer_home) {
   std::vector<uint32_t> answers;
   World world{{.shards = 3}};
-  world.start([&](Shard& shard) { return ask_the_others(world, shard, answers); });
+  Homes homes = homes_of(world, 3);
+  world.start([&](Shard& shard) { return ask_the_others(homes, shard, answers); });
   world.join();
   EXPECT_EQ(answers, (std::vector<uint32_t>{1, 2}));
 }
@@ -107,18 +118,18 @@ TEST(WorldTest, links_under_load_lose_nothing_and_keep_order) {
 }
 
 // One round trip at a time: each message finds the other shard about to sleep, or asleep.
-base::Task<void> call_back_and_forth(World& world, Shard& shard, uint32_t& sum) {
+base::Task<void> call_back_and_forth(Shard& shard, ShardHome& target, uint32_t& calls) {
   if (shard.id().value() != 0) co_return;
-  Shard& target = world.shard(base::ShardId{1});
-  for (uint32_t i = 0; i < 20'000; ++i) sum += co_await call_on(shard, target, [] { return 1u; });
+  while (calls < 20'000) calls += co_await run_on(shard, target, [&target] { return tell_id(target.shard); });
 }
 
 TEST(WorldTest, no_wake_up_is_lost_between_shards_that_fall_asleep) {
-  uint32_t sum = 0;
+  uint32_t calls = 0;
   World world{{.shards = 2}};
-  world.start([&](Shard& shard) { return call_back_and_forth(world, shard, sum); });
+  ShardHome target{world.shard(base::ShardId{1})};
+  world.start([&](Shard& shard) { return call_back_and_forth(shard, target, calls); });
   world.join();
-  EXPECT_EQ(sum, 20'000u);
+  EXPECT_EQ(calls, 20'000u);
 }
 
 struct Witness final : Mail {

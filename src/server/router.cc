@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "broker/remote.h"
+#include "io/remote.h"
 
 namespace stele::server {
 
@@ -99,7 +99,7 @@ base::Task<Outcome> Router::run(const Handler& handler, wire::RequestHeader head
   Router* peer = peers_.at(target.value());
   const std::string client_id{call.client_id()};
   auto answer =
-      co_await broker::run_on(broker_.shard(), peer->broker_.home(), [peer, carried, header, client_id]() mutable {
+      co_await io::run_on(broker_.shard(), peer->broker_.home(), [peer, carried, header, client_id]() mutable {
         header.client_id = client_id;
         return peer->serve(carried, header);
       });

@@ -1,5 +1,5 @@
 #include "broker/control_plane.h"
-#include "broker/remote.h"
+#include "io/remote.h"
 #include "server/handlers/cluster.h"
 #include "server/handlers/group_handlers.h"
 #include "wire/find_coordinator_request.h"
@@ -24,7 +24,7 @@ constexpr std::string_view kNotAvailableText = "The coordinator is not available
 base::Task<void> create_offsets_topic(Call& call) {
   if (call.broker().view()->image().topic(broker::kOffsetsTopic) != nullptr) co_return;
   broker::BrokerShard& control = call.broker().peer(broker::kControlShard);
-  const auto errors = co_await broker::run_on(call.broker().shard(), control.home(), [&control] {
+  const auto errors = co_await io::run_on(call.broker().shard(), control.home(), [&control] {
     return control.control().create_missing({std::string(broker::kOffsetsTopic)});
   });
   for (const auto& [name, error] : errors) {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "broker/control_plane.h"
-#include "broker/remote.h"
+#include "io/remote.h"
 #include "metadata/topic_name.h"
 #include "server/handlers/cluster.h"
 #include "server/handlers/handlers.h"
@@ -56,9 +56,8 @@ base::Task<std::map<std::string, ErrorCode>> create_missing(Call& call, const wi
   }
   if (missing.empty()) co_return failed;
   broker::BrokerShard& control = call.broker().peer(broker::kControlShard);
-  const auto errors = co_await broker::run_on(call.broker().shard(), control.home(), [&control, missing]() {
-    return control.control().create_missing(missing);
-  });
+  const auto errors = co_await io::run_on(call.broker().shard(), control.home(),
+                                          [&control, missing]() { return control.control().create_missing(missing); });
   for (const auto& [name, error] : errors) failed.emplace(name, error.code);
   co_return failed;
 }

@@ -10,15 +10,15 @@
 #include "base/executor.h"
 #include "io/shard.h"
 
-namespace stele::broker {
+namespace stele::io {
 
 // A shard together with the scope in which work from elsewhere runs. Outlives all mail to it.
 struct ShardHome {
-  ShardHome(io::Shard& io_shard)  // NOLINT(google-explicit-constructor)
+  ShardHome(Shard& io_shard)  // NOLINT(google-explicit-constructor)
       : shard(io_shard), scope(io_shard.executor(), [this](std::exception_ptr fault) { on_fault(fault); }) {}
   void on_fault(std::exception_ptr fault);
 
-  io::Shard& shard;
+  Shard& shard;
   base::TaskScope scope;
 };
 
@@ -32,7 +32,7 @@ struct RemoteState {
 };
 
 template <class R>
-struct RemoteAnswer final : io::Mail {
+struct RemoteAnswer final : Mail {
   std::shared_ptr<RemoteState<R>> state;
   std::optional<R> result;
   void deliver() override {
@@ -49,7 +49,7 @@ base::Task<void> run_remote(ShardHome& target, base::ShardId home, F start, std:
 }
 
 template <class R, class F>
-struct RemoteCall final : io::Mail {
+struct RemoteCall final : Mail {
   RemoteCall(base::ShardId from, ShardHome& to, F f, std::shared_ptr<RemoteState<R>> state)
       : home(from), target(to), start(std::move(f)) {
     answer->state = std::move(state);
@@ -77,7 +77,7 @@ struct TaskValue<base::Task<T>> {
 // for the answer. The work goes on where the returned task is destroyed. `start` carries all it needs by value or by
 // shared ownership, and stays alive until its task has ended.
 template <class F, class R = typename detail::TaskValue<std::invoke_result_t<F>>::type>
-base::Task<R> run_on(io::Shard& home, ShardHome& target, F start) {
+base::Task<R> run_on(Shard& home, ShardHome& target, F start) {
   auto state = std::make_shared<detail::RemoteState<R>>(home.executor());
   home.send(target.shard.id(), std::make_unique<detail::RemoteCall<R, F>>(home.id(), target, std::move(start), state));
   return [](std::shared_ptr<detail::RemoteState<R>> waiting) -> base::Task<R> {
@@ -86,4 +86,4 @@ base::Task<R> run_on(io::Shard& home, ShardHome& target, F start) {
   }(std::move(state));
 }
 
-}  // namespace stele::broker
+}  // namespace stele::io

@@ -1,6 +1,6 @@
-#include "broker/remote.h"
+#include "io/remote.h"
 
-namespace stele::broker {
+namespace stele::io {
 
 void ShardHome::on_fault(std::exception_ptr fault) {
   try {
@@ -10,4 +10,4 @@ void ShardHome::on_fault(std::exception_ptr fault) {
   }
 }
 
-}  // namespace stele::broker
+}  // namespace stele::io
