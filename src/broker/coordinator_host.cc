@@ -82,8 +82,8 @@ class CoordinatorHost::Hosted final : public coordinator::CoordinatorLog, public
     AppendResult result = partition_->append(batch->bytes, record::AppendOrigin::kCoordinator, kProduceVersion, now,
                                              host_.shard_.decompressor(), batch->rebuilt);
     if (result.code != ErrorCode::kNone) return {result.code, std::move(result.message)};
-    // The bytes stay where they are until they are written, whatever becomes of this coordinator meanwhile.
-    host_.shard_.home().scope.spawn(see_written(partition_, std::move(batch), result.last_offset, weak_from_this()));
+    // The bytes stay where they are until they count, whatever becomes of this coordinator meanwhile.
+    host_.shard_.home().scope.spawn(see_counted(partition_, std::move(batch), result.last_offset, weak_from_this()));
     return result.base_offset;
   }
 
@@ -93,16 +93,16 @@ class CoordinatorHost::Hosted final : public coordinator::CoordinatorLog, public
     base::ByteVector rebuilt;
   };
 
-  static base::Task<void> see_written(std::shared_ptr<Partition> partition, std::unique_ptr<InFlight> batch,
+  static base::Task<void> see_counted(std::shared_ptr<Partition> partition, std::unique_ptr<InFlight> batch,
                                       base::Offset last, std::weak_ptr<Hosted> waiting) {
-    const auto written = co_await partition->log()->wait_written(last);
+    const auto counted = co_await partition->log()->wait_counted(last);
     batch.reset();
     auto hosted = waiting.lock();
     if (hosted == nullptr) co_return;
-    if (written.ok()) {
+    if (counted.ok()) {
       hosted->host_.deliver(hosted->runtime_.committed(partition->high_watermark()));
     } else {
-      hosted->host_.deliver(hosted->runtime_.failed(written.code()));
+      hosted->host_.deliver(hosted->runtime_.failed(counted.code()));
     }
     hosted->host_.rearm();
   }
@@ -118,8 +118,8 @@ class CoordinatorHost::Hosted final : public coordinator::CoordinatorLog, public
     const base::Offset end = partition_->log()->assigned_end();
     base::Offset at = partition_->log()->log_start_offset();
     // What an earlier leadership of ours appended may still be on its way.
-    const auto written = at < end ? co_await partition_->log()->wait_written(end + -1) : base::Result<void>{};
-    while (written.ok() && at < end) {
+    const auto counted = at < end ? co_await partition_->log()->wait_counted(end + -1) : base::Result<void>{};
+    while (counted.ok() && at < end) {
       auto read = co_await partition_->log()->read(at, kLoadBytes, end, true);
       auto loaded = read.ok() ? loader.load(read->batches) : base::Result<size_t>{read.error()};
       if (!loaded.ok()) {

@@ -71,7 +71,7 @@ base::Task<bool> update_here(BrokerShard& at, std::vector<UpdateOrder> orders) {
     if (partition == nullptr) continue;
     partition->set_state(order.state);
     partition->set_rules(std::move(order.rules.partition));
-    partition->log()->set_options(order.rules.log);
+    partition->set_log_options(order.rules.log);
   }
   co_return true;
 }

@@ -9,9 +9,9 @@ Partition::Partition(PartitionKey key, log::TopicPartition topic_partition, Part
 
 void Partition::attach(std::unique_ptr<log::PartitionLog> log) {
   log_ = std::move(log);
-  high_watermark_ = log_->written_end();
+  high_watermark_ = log_->counted_end();
   log_->high_watermark_moved(high_watermark_);
-  size_seen_ = log_->size_bytes();
+  bytes_seen_ = log_->counted_bytes();
   if (state_.leader) log_->begin_epoch(state_.leader_epoch);
 }
 
@@ -36,6 +36,11 @@ void Partition::set_state(const PartitionState& state) {
 void Partition::set_rules(PartitionRules rules) {
   rules_ = std::move(rules);
   rules_.append.partition = name_;
+}
+
+void Partition::set_log_options(const log::LogOptions& options) {
+  log_->set_options(options);
+  on_counted(*log_);
 }
 
 base::Offset Partition::last_stable_offset() const {
@@ -108,13 +113,14 @@ void Partition::wake_all() {
   while (PartitionWatch* watch = watches_.pop_front()) watch->signal_->set();
 }
 
-void Partition::on_written(log::PartitionLog& log) {
-  STELE_CHECK(log.written_end() >= high_watermark_ || log.failure());
-  high_watermark_ = log.written_end();
+void Partition::on_counted(log::PartitionLog& log) {
+  // Lower only where `synced` was set a moment ago: what was read before stays read.
+  if (log.counted_end() <= high_watermark_) return;
+  high_watermark_ = log.counted_end();
   log.high_watermark_moved(high_watermark_);
-  const uint64_t size = log.size_bytes();
-  const int64_t grown = size > size_seen_ ? static_cast<int64_t>(size - size_seen_) : 0;
-  size_seen_ = size;
+  const uint64_t bytes = log.counted_bytes();
+  const int64_t grown = bytes > bytes_seen_ ? static_cast<int64_t>(bytes - bytes_seen_) : 0;
+  bytes_seen_ = bytes;
   watches_.for_each([grown](PartitionWatch& watch) {
     *watch.bytes_wanted_ -= grown;
     if (*watch.bytes_wanted_ > 0) return;

@@ -79,14 +79,16 @@ class Partition final : public log::LogObserver {
   const PartitionState& state() const { return state_; }
   void set_state(const PartitionState& state);
   void set_rules(PartitionRules rules);
+  // Of the log; what counts in it may be another end than before.
+  void set_log_options(const log::LogOptions& options);
 
-  // Smallest end over the in-sync replicas; with one replica, what its log has written.
+  // Smallest end over the in-sync replicas; with one replica, what counts in its log (PartitionLog::counted_end).
   base::Offset high_watermark() const { return high_watermark_; }
   base::Offset last_stable_offset() const;
   bool may_delete_records() const { return rules_.delete_records; }
 
   // Validates the records of one Produce request and queues their write; never suspends. `records` stay in place until
-  // the log's wait_written(last_offset) answers; where the batch had to be made anew its bytes are in `rebuilt`,
+  // the log's wait_counted(last_offset) answers; where the batch had to be made anew its bytes are in `rebuilt`,
   // likewise.
   AppendResult append(base::MutableBytes records, record::AppendOrigin origin, int16_t produce_version,
                       base::Timestamp now, record::Decompressor& decompressor, base::ByteVector& rebuilt);
@@ -98,7 +100,7 @@ class Partition final : public log::LogObserver {
   // Wakes all who wait: the log went, or the leader changed.
   void wake_all();
 
-  void on_written(log::PartitionLog& log) override;
+  void on_counted(log::PartitionLog& log) override;
   void on_failed(log::PartitionLog& log, const base::Error& error) override;
   void set_on_failed(OnFailed on_failed) { on_failed_ = std::move(on_failed); }
 
@@ -112,7 +114,7 @@ class Partition final : public log::LogObserver {
   size_t log_dir_ = 0;
   std::unique_ptr<log::PartitionLog> log_;
   base::Offset high_watermark_;
-  uint64_t size_seen_ = 0;
+  uint64_t bytes_seen_ = 0;
   base::IntrusiveList<PartitionWatch> watches_;
   OnFailed on_failed_;
 };

@@ -72,10 +72,10 @@ base::Task<void> ProduceJob::run(std::shared_ptr<ProduceJob> job, BrokerShard& a
   for (size_t i = 0; i < mine.size(); ++i) {
     ProduceItem& item = job->items[mine[i]];
     if (item.result.code != base::ErrorCode::kNone) continue;
-    auto written = co_await partitions[i]->log()->wait_written(item.result.last_offset);
-    if (!written.ok()) {
-      item.result.code = written.error().code;
-      item.result.message = written.error().message;
+    auto counted = co_await partitions[i]->log()->wait_counted(item.result.last_offset);
+    if (!counted.ok()) {
+      item.result.code = counted.error().code;
+      item.result.message = counted.error().message;
     }
   }
   partitions.clear();

@@ -27,7 +27,7 @@ class HeldBytes {
   virtual ~HeldBytes() = default;
 };
 
-// Belongs to the home shard. Who waits may go away: the appends go on, and the bytes are held until they are written.
+// Belongs to the home shard. Who waits may go away: the appends go on, and the bytes are held until they count.
 class ProduceJob {
  public:
   // Hands every item to its shard before it returns, so that calls in order append in order. Afterwards no item changes
@@ -40,7 +40,7 @@ class ProduceJob {
       : items(std::move(to_append)), done(home.shard().executor()), params_(with), held_(std::move(bytes)) {}
 
   std::vector<ProduceItem> items;
-  base::Signal done;  // every item is written or has failed
+  base::Signal done;  // every item counts (PartitionLog::counted_end) or has failed
 
  private:
   struct ToOwner;

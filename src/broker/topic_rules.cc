@@ -58,7 +58,8 @@ TopicRules rules_of(const config::BrokerConfig& broker, const metadata::Image& i
                .compact = effective.cleanup_compact,
                .file_delete_delay_ms = effective.file_delete_delay_ms,
                .producer_id_expiration_ms = broker.number("producer.id.expiration.ms"),
-               .producers_max = broker.number("stele.producer.ids.max")};
+               .producers_max = broker.number("stele.producer.ids.max"),
+               .synced = effective.synced};
   return rules;
 }
 

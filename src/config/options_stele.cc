@@ -15,6 +15,11 @@ constexpr auto kDone = Effect::kHonoured;
 constexpr Option kOptions[] = {
     {"stele.allow.insecure", ValueType::kBoolean, "false", any(), kHigh, kRead, kDone,
      "Starts although options are set that Stele would have to ignore at the cost of security or durability."},
+    {"stele.durability", ValueType::kString, "replicated", one_of("replicated, synced"), kHigh,
+     UpdateMode::kClusterWide, kDone,
+     "When a record counts: `replicated` once the kernel of every in-sync replica has it, as in Kafka; `synced` once "
+     "it "
+     "is on their stable storage too."},
     {"stele.http.host", ValueType::kString, "127.0.0.1", any(), kMedium, kRead, kDone,
      "Address of the HTTP listener for /live, /ready and /metrics; empty for every interface."},
     {"stele.http.port", kInt, "9644", between(-1, 65535), kMedium, kRead, kDone,

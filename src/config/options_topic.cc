@@ -100,6 +100,13 @@ constexpr Option kOptions[] = {
      Effect::kWarns, "Whether turning tiered storage off deletes what is in the remote store."},
     {"internal.segment.bytes", ValueType::kInt, nullptr, any(), Importance::kMedium, UpdateMode::kClusterWide,
      Effect::kWarns, "Segment size without a lower limit, for Kafka's tests.", true},
+    // Kafka does not have it.
+    {"stele.durability", ValueType::kString, "replicated", one_of("replicated, synced"), Importance::kHigh,
+     UpdateMode::kClusterWide, Effect::kHonoured,
+     "When a record counts: `replicated` once the kernel of every in-sync replica has it, as in Kafka; `synced` once "
+     "it "
+     "is on their stable storage too.",
+     false, "stele.durability"},
 };
 
 }  // namespace

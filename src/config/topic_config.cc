@@ -66,6 +66,7 @@ constexpr Field kFields[] = {
     {"min.insync.replicas", [](TopicConfig& t, const Value& v) { t.min_insync_replicas = whole32(v); }},
     {"unclean.leader.election.enable",
      [](TopicConfig& t, const Value& v) { t.unclean_leader_election = std::get<bool>(v); }},
+    {"stele.durability", [](TopicConfig& t, const Value& v) { t.synced = std::get<std::string>(v) == "synced"; }},
     {"flush.messages", [](TopicConfig& t, const Value& v) { t.flush_messages = whole(v); }},
     {"flush.ms", [](TopicConfig& t, const Value& v) { t.flush_ms = whole(v); }},
     {"delete.retention.ms", [](TopicConfig& t, const Value& v) { t.delete_retention_ms = whole(v); }},

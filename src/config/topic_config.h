@@ -39,6 +39,7 @@ struct TopicConfig {
   int32_t zstd_level = 3;
   int32_t min_insync_replicas = 1;
   bool unclean_leader_election = false;
+  bool synced = false;  // stele.durability
   int64_t flush_messages = INT64_MAX;
   int64_t flush_ms = INT64_MAX;
   int64_t delete_retention_ms = 86'400'000;

@@ -71,21 +71,22 @@ class CountedDirectory final : public io::Directory {
 };
 
 struct Told final : LogObserver {
-  int written = 0;
+  int counted = 0;
   int failed = 0;
-  void on_written(PartitionLog&) override { ++written; }
+  void on_counted(PartitionLog&) override { ++counted; }
   void on_failed(PartitionLog&, const Error&) override { ++failed; }
 };
 
 class FailureTest : public LogTest {
  protected:
-  static Task<OpenLog> open_on(io::Shard& shard, Disk& disk, Told& told) {
+  static Task<OpenLog> open_on(io::Shard& shard, Disk& disk, Told& told, LogOptions options = {}) {
     OpenArgs args;
     args.shard = &shard;
     args.log_dir = std::make_shared<CountedDirectory>(co_await directory(shard), disk);
     args.name = "t-0";
     args.topic_id = kTestTopic;
     args.observer = &told;
+    args.options = options;
     OpenLog log;
     log.log = must(co_await PartitionLog::open(std::move(args)));
     disk = {};
@@ -102,8 +103,76 @@ TEST_F(FailureTest, appends_of_one_turn_go_in_one_write_and_one_sync) {
     must(co_await log->wait_synced(Offset{19}));
     EXPECT_EQ(disk.writes, 1);
     EXPECT_EQ(disk.syncs, 1);
-    EXPECT_EQ(told.written, 1);
+    EXPECT_EQ(told.counted, 1);
     EXPECT_EQ(log->synced_end(), Offset{20});
+  });
+}
+
+TEST_F(FailureTest, where_synced_is_asked_for_nothing_counts_before_it) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    Disk disk;
+    Told told;
+    OpenLog log = co_await open_on(shard, disk, told, {.synced = true});
+    must(log.append({.records = 1}));
+    must(co_await log->wait_written(Offset{0}));
+    EXPECT_EQ(log->counted_end(), Offset{0}) << "written is not enough";
+    EXPECT_EQ(told.counted, 0);
+    must(log.append({.records = 1}));
+    must(co_await log->wait_counted(Offset{0}));
+    EXPECT_EQ(log->synced_end(), Offset{1});
+    EXPECT_EQ(told.counted, 1);
+    for (int i = 0; i < 20; ++i) must(log.append({.records = 1}));
+    must(co_await log->wait_counted(Offset{21}));
+    EXPECT_LE(disk.syncs, 3) << "what comes during a sync shares the next one";
+    EXPECT_EQ(log->counted_bytes(), log->size_bytes());
+  });
+}
+
+TEST_F(FailureTest, a_repeated_batch_waits_for_the_sync_of_the_first) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    Disk disk;
+    Told told;
+    OpenLog log = co_await open_on(shard, disk, told, {.synced = true});
+    const BatchSpec batch{.records = 2, .producer_id = 5, .producer_epoch = 0, .sequence = 0};
+    must(log.append(batch));
+    must(co_await log->wait_written(Offset{1}));
+    const Appended again = must(log.append(batch));
+    EXPECT_TRUE(again.duplicate);
+    EXPECT_EQ(log->synced_end(), Offset{0});
+    must(co_await log->wait_counted(again.last_offset));
+    EXPECT_EQ(log->synced_end(), Offset{2});
+  });
+}
+
+TEST_F(FailureTest, what_counts_follows_the_option_while_the_log_is_open) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    Disk disk;
+    Told told;
+    OpenLog log = co_await open_on(shard, disk, told);
+    must(log.append({.records = 1}));
+    must(co_await log->wait_counted(Offset{0}));
+    EXPECT_EQ(disk.syncs, 0);
+    EXPECT_EQ(log->counted_end(), Offset{1});
+    log->set_options({.synced = true});
+    must(co_await log->wait_counted(Offset{0}));
+    EXPECT_EQ(log->synced_end(), Offset{1}) << "what was only written is synced without a further append";
+    log->set_options({.synced = false});
+    must(log.append({.records = 1}));
+    must(co_await log->wait_counted(Offset{1}));
+    EXPECT_EQ(disk.syncs, 1);
+  });
+}
+
+TEST_F(FailureTest, a_cut_during_a_sync_keeps_nobody_waiting) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    Disk disk;
+    Told told;
+    OpenLog log = co_await open_on(shard, disk, told, {.synced = true});
+    for (int i = 0; i < 4; ++i) must(log.append({.records = 1}));
+    must(co_await log->wait_written(Offset{3}));
+    must(co_await log->truncate_to(Offset{2}));
+    must(co_await log->wait_counted(Offset{1}));
+    EXPECT_EQ(log->counted_end(), Offset{2});
   });
 }
 

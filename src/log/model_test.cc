@@ -24,6 +24,7 @@ struct Model {
   int64_t log_start_checkpoint = 0;
   bool clean = false;
   int32_t epoch = 0;
+  bool counts_when_synced = false;  // stele.durability=synced
 
   int64_t below(uint64_t bound) { return static_cast<int64_t>(random.below(bound)); }
   void truncate(int64_t offset) {
@@ -41,8 +42,12 @@ class ModelTest : public LogTest, public ::testing::WithParamInterface<uint64_t>
  protected:
   ModelTest() : LogTest(GetParam()) { model_.random = base::SeededRandom{GetParam()}; }
 
-  static LogOptions options() {
-    return {.segment_bytes = 3000, .index_interval_bytes = 300, .retention_ms = -1, .file_delete_delay_ms = 1000};
+  static LogOptions options(const Model& model) {
+    return {.segment_bytes = 3000,
+            .index_interval_bytes = 300,
+            .retention_ms = -1,
+            .file_delete_delay_ms = 1000,
+            .synced = model.counts_when_synced};
   }
 
   static Task<void> expect_equal(PartitionLog& log, Model& model) {
@@ -134,7 +139,9 @@ class ModelTest : public LogTest, public ::testing::WithParamInterface<uint64_t>
           model.batches.push_back({appended.base_offset.value(), appended.last_offset.value(), view.crc()});
           model.end = appended.last_offset.value() + 1;
         }
-        must(co_await log->wait_written(Offset{model.end - 1}));
+        must(co_await log->wait_counted(Offset{model.end - 1}));
+        EXPECT_EQ(log->counted_end().value(), model.end);
+        if (model.counts_when_synced) model.synced = model.end;
         log.bytes.clear();
       }
     }
@@ -142,7 +149,7 @@ class ModelTest : public LogTest, public ::testing::WithParamInterface<uint64_t>
 
   // One life of a process: opens, acts, and ends cleanly or by a kill.
   static Task<void> live(io::Shard& shard, Model& model) {
-    OpenLog log = co_await open(shard, {.options = options(),
+    OpenLog log = co_await open(shard, {.options = options(model),
                                         .recovery_point = model.recovery_point,
                                         .log_start = model.log_start_checkpoint,
                                         .clean = model.clean});
@@ -160,6 +167,22 @@ class ModelTest : public LogTest, public ::testing::WithParamInterface<uint64_t>
     }
   }
 
+  static Task<void> live_after_power_loss(io::Shard& shard, Model& model) {
+    OpenLog log = co_await open(shard, {.options = options(model),
+                                        .recovery_point = model.recovery_point,
+                                        .log_start = model.log_start_checkpoint,
+                                        .clean = model.clean});
+    const int64_t end = log->assigned_end().value();
+    EXPECT_GE(end, model.synced);
+    EXPECT_LE(end, model.end);
+    if (end < model.end) model.clean = false;
+    model.truncate(end);
+    model.end = end;
+    if (model.counts_when_synced) model.synced = end;
+    model.recovery_point = std::min(model.recovery_point, end);
+    co_await expect_equal(*log.log, model);
+  }
+
   Model model_;
 };
 
@@ -172,22 +195,16 @@ TEST_P(ModelTest, a_loss_of_power_costs_only_what_was_not_synced) {
   for (int life = 0; life < 12 && !HasFailure(); ++life) {
     run(&ModelTest::live, model_);
     host_.disk().lose_power();
-    run(
-        +[](io::Shard& shard, Model& model) -> Task<void> {
-          OpenLog log = co_await open(shard, {.options = options(),
-                                              .recovery_point = model.recovery_point,
-                                              .log_start = model.log_start_checkpoint,
-                                              .clean = model.clean});
-          const int64_t end = log->assigned_end().value();
-          EXPECT_GE(end, model.synced);
-          EXPECT_LE(end, model.end);
-          if (end < model.end) model.clean = false;
-          model.truncate(end);
-          model.end = end;
-          model.recovery_point = std::min(model.recovery_point, end);
-          co_await expect_equal(*log.log, model);
-        },
-        model_);
+    run(&ModelTest::live_after_power_loss, model_);
+  }
+}
+
+TEST_P(ModelTest, a_loss_of_power_costs_nothing_that_counted_where_it_must_be_synced) {
+  model_.counts_when_synced = true;
+  for (int life = 0; life < 12 && !HasFailure(); ++life) {
+    run(&ModelTest::live, model_);
+    host_.disk().lose_power();
+    run(&ModelTest::live_after_power_loss, model_);
   }
 }
 

@@ -24,14 +24,15 @@ struct LogOptions {
   int64_t file_delete_delay_ms = 60 * 1000;                 // file.delete.delay.ms
   int64_t producer_id_expiration_ms = 24 * 60 * 60 * 1000;  // producer.id.expiration.ms
   int64_t producers_max = 100'000;                          // stele.producer.ids.max
+  bool synced = false;                                      // stele.durability: what counts is synced, not only written
 };
 
 // Told on the shard of the log, outside of any call into it. Must not destroy the log.
 class LogObserver {
  public:
   virtual ~LogObserver() = default;
-  // written_end() moved up.
-  virtual void on_written(PartitionLog& log) = 0;
+  // counted_end() moved up.
+  virtual void on_counted(PartitionLog& log) = 0;
   // A write or a sync failed: the log is over and its log dir is to go offline. Once for each log.
   virtual void on_failed(PartitionLog& log, const base::Error& error) = 0;
 };

@@ -51,11 +51,18 @@ PartitionLog::PartitionLog(OpenArgs args)
 PartitionLog::~PartitionLog() = default;
 
 base::Task<base::Result<std::unique_ptr<PartitionLog>>> PartitionLog::open(OpenArgs args) {
+  const bool synced = args.options.synced;
   Recovery recovery(std::unique_ptr<PartitionLog>(new PartitionLog(args)), args);
-  co_return co_await recovery.run();
+  STELE_CO_TRY_ASSIGN(std::unique_ptr<PartitionLog> log, co_await recovery.run());
+  // What was found counts from now on.
+  if (synced) STELE_CO_TRY(co_await log->flush());
+  co_return std::move(log);
 }
 
-void PartitionLog::set_options(const LogOptions& options) { options_ = options; }
+void PartitionLog::set_options(const LogOptions& options) {
+  options_ = options;
+  if (options_.synced && synced_end_ < written_end_) request_flush();
+}
 
 base::Offset PartitionLog::active_base() const { return active().base(); }
 
@@ -171,8 +178,13 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<ptrdiff_t>(parts.size()));
   segment->set_written(position + bytes);
   written_end_ = end;
+  written_bytes_ += bytes;
   wake();
-  if (observer_ != nullptr) observer_->on_written(*this);
+  if (options_.synced) {
+    request_flush();
+  } else if (observer_ != nullptr) {
+    observer_->on_counted(*this);
+  }
   co_return base::Result<void>{};
 }
 
@@ -227,6 +239,10 @@ base::Task<base::Result<void>> PartitionLog::wait_synced(base::Offset last) {
   co_return co_await wait_end(last, true);
 }
 
+base::Task<base::Result<void>> PartitionLog::wait_counted(base::Offset last) {
+  co_return co_await (options_.synced ? wait_synced(last) : wait_written(last));
+}
+
 base::Task<base::Result<void>> PartitionLog::wait_end(base::Offset last, bool synced) {
   for (;;) {
     if (failure_) co_return *failure_;
@@ -237,7 +253,7 @@ base::Task<base::Result<void>> PartitionLog::wait_end(base::Offset last, bool sy
     }
     EndWaiter waiter(shard_.executor(), last, synced);
     waiters_.push_back(waiter);
-    if (synced) request_flush();  // may be over before it returns
+    if (synced && last >= flush_target_) request_flush();  // may be over before it returns
     co_await waiter.signal.wait();
   }
 }
@@ -252,18 +268,23 @@ void PartitionLog::request_flush() {
 
 base::Task<void> PartitionLog::flush_behind() {
   while (std::exchange(flush_again_, false) && !failure_) {
-    auto flushed = co_await flush_to(written_end_);
+    const base::Offset before = synced_end_;
+    auto flushed = co_await flush_written();
     if (!flushed.ok()) {
       fail(std::move(flushed).error());
       break;
     }
     wake();
+    if (options_.synced && observer_ != nullptr && synced_end_ > before) observer_->on_counted(*this);
   }
   flushing_ = false;
 }
 
-base::Task<base::Result<void>> PartitionLog::flush_to(base::Offset target) {
+base::Task<base::Result<void>> PartitionLog::flush_written() {
+  const base::Offset target = written_end_;
+  const uint64_t bytes = written_bytes_;
   const uint64_t generation = generation_;
+  flush_target_ = std::max(flush_target_, target);
   const auto first = std::ranges::upper_bound(segments_, recovery_point_, {}, &Segment::base);
   const std::vector<SegmentPtr> segments{first == segments_.begin() ? first : std::prev(first), segments_.end()};
   base::Offset recovered = target;
@@ -280,9 +301,14 @@ base::Task<base::Result<void>> PartitionLog::flush_to(base::Offset target) {
     STELE_CO_TRY(co_await segment->sync_indexes());
   }
   if (std::exchange(directory_dirty_, false)) STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
-  if (generation != generation_)
-    co_return base::Result<void>{};  // what was synced may be cut off by now; the cut syncs by itself
+  if (generation != generation_) {
+    // What was synced may be cut off by now; what is left of it is synced again for those who wait.
+    flush_target_ = synced_end_;
+    flush_again_ = true;
+    co_return base::Result<void>{};
+  }
   synced_end_ = std::max(synced_end_, target);
+  synced_bytes_ = std::max(synced_bytes_, bytes);
   recovery_point_ = std::max(recovery_point_, recovered);
   co_return base::Result<void>{};
 }
@@ -290,7 +316,7 @@ base::Task<base::Result<void>> PartitionLog::flush_to(base::Offset target) {
 base::Task<base::Result<void>> PartitionLog::flush() {
   if (assigned_end_ > synced_end_) STELE_CO_TRY(co_await wait_synced(assigned_end_ + -1));
   if (recovery_point_ >= synced_end_ && !directory_dirty_) co_return base::Result<void>{};
-  co_return co_await run_ordered([this] { return flush_to(written_end_); });
+  co_return co_await run_ordered([this] { return flush_written(); });
 }
 
 base::Task<base::Result<void>> PartitionLog::close_idle(base::MonoTime now, base::Duration idle) {

@@ -2,7 +2,9 @@
 //
 // It has three ends: assigned >= written >= synced. append() assigns and never suspends; a task of the log's own writes
 // what was appended, everything that waits in one go, and runs truncations, deletions and the close in the same order.
-// "Written" means that the kernel has it: it survives the process, not a power loss; "synced" survives both.
+// "Written" means that the kernel has it: it survives the process, not a power loss; "synced" survives both. What
+// counts for acknowledgements and readers is what is written, or, where LogOptions::synced says so, what is synced:
+// then a sync follows each write, one for all that was written while the last one ran.
 //
 // A failed write or sync is final: every later call answers KAFKA_STORAGE_ERROR, the unwritten tail is undone, nothing
 // is tried again, the observer is told once.
@@ -95,12 +97,17 @@ class PartitionLog {
   const std::string& name() const { return place_.name; }
   const base::TopicId& topic_id() const { return topic_id_; }
   const LogOptions& options() const { return options_; }
+  // What counted goes on to count; the caller looks at counted_end() afterwards, which may have moved up.
   void set_options(const LogOptions& options);
 
   base::Offset log_start_offset() const { return log_start_; }
   base::Offset assigned_end() const { return assigned_end_; }
   base::Offset written_end() const { return written_end_; }
   base::Offset synced_end() const { return synced_end_; }
+  // Where acknowledgements and readers end. Falls back below what counted before when LogOptions::synced is set later.
+  base::Offset counted_end() const { return options_.synced ? synced_end_ : written_end_; }
+  // Bytes of batches that were ever counted, to tell how much came with a move of counted_end().
+  uint64_t counted_bytes() const { return options_.synced ? synced_bytes_ : written_bytes_; }
   // For recovery-point-offset-checkpoint. What lies below needs no recovery.
   base::Offset recovery_point() const { return recovery_point_; }
   // For log-start-offset-checkpoint, which names a partition only where this is set.
@@ -125,6 +132,8 @@ class PartitionLog {
   // End once the record at `last` is written (synced), or with the failure.
   base::Task<base::Result<void>> wait_written(base::Offset last);
   base::Task<base::Result<void>> wait_synced(base::Offset last);
+  // Ends once the record at `last` counts.
+  base::Task<base::Result<void>> wait_counted(base::Offset last);
 
   // Whole batches from the one that holds `from` on, below `limit` (exclusive, at most written_end()), at most
   // `bytes_max` unless `at_least_one` lets the first be larger. One segment per call. kOffsetOutOfRange: below
@@ -220,7 +229,7 @@ class PartitionLog {
   void queue_epochs();
   base::Task<base::Result<void>> write_file(std::string file, base::ByteVector content);
   void request_flush();
-  base::Task<base::Result<void>> flush_to(base::Offset target);
+  base::Task<base::Result<void>> flush_written();
   base::Task<void> flush_behind();
   base::Task<base::Result<void>> let_go();
   base::Result<void> usable() const;
@@ -272,6 +281,9 @@ class PartitionLog {
   base::Offset written_end_;
   base::Offset synced_end_;
   base::Offset recovery_point_;  // as synced_end_, but only past segments whose index files are synced too
+  base::Offset flush_target_;    // where the running or last flush ends
+  uint64_t written_bytes_ = 0;   // of all appends since the log was opened
+  uint64_t synced_bytes_ = 0;    // those of them below synced_end_
   uint64_t generation_ = 0;      // one more whenever batches are cut off: what a reader found before is void
   int truncating_ = 0;
   bool closed_ = false;

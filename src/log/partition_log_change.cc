@@ -42,6 +42,7 @@ base::Task<base::Result<void>> PartitionLog::truncation(base::Offset offset, boo
 void PartitionLog::cut_ends(base::Offset end) {
   assigned_end_ = written_end_ = end;
   synced_end_ = std::min(synced_end_, end);
+  flush_target_ = std::min(flush_target_, end);
   recovery_point_ = std::min(recovery_point_, end);
   log_start_ = std::min(log_start_, end);
 }
@@ -98,6 +99,7 @@ base::Task<base::Result<void>> PartitionLog::do_truncate_fully(base::Offset offs
   fresh->reset_for_rebuild();
   segments_ = {fresh};
   assigned_end_ = written_end_ = synced_end_ = recovery_point_ = log_start_ = offset;
+  flush_target_ = offset;
   for (auto segment = old.rbegin(); segment != old.rend(); ++segment) {
     STELE_CO_TRY(co_await delete_segment(*segment));
   }

@@ -188,7 +188,10 @@ enum class Ending { kStop, kKill, kPowerLoss };
 
 class ThinPath {
  public:
-  ThinPath(uint64_t seed, uint32_t shards) : world_({.seed = seed, .shards = shards, .config = {}}), random_(seed) {}
+  ThinPath(uint64_t seed, uint32_t shards, const std::string& durability = "replicated")
+      : world_({.seed = seed, .shards = shards, .config = {{"stele.durability", durability}}}),
+        random_(seed),
+        synced_(durability == "synced") {}
 
   void end(Ending how) {
     if (how == Ending::kStop) {
@@ -208,10 +211,11 @@ class ThinPath {
     world_.pass(milliseconds{10});  // the clients hear of it
     world_.end_client();
     world_.start();
-    if (how == Ending::kPowerLoss) ledger_.acknowledged.clear();
-    if (how == Ending::kPowerLoss) ledger_.read_up_to.clear();
-    if (how == Ending::kPowerLoss) forget_producer();
-    check(how != Ending::kPowerLoss);
+    const bool lossy = how == Ending::kPowerLoss && !synced_;
+    if (lossy) ledger_.acknowledged.clear();
+    if (lossy) ledger_.read_up_to.clear();
+    if (lossy) forget_producer();
+    check(!lossy);
   }
 
   void check(bool whole) {
@@ -249,6 +253,7 @@ class ThinPath {
 
   BrokerWorld world_;
   base::SeededRandom random_;
+  bool synced_;
   Ledger ledger_;
   Story story_;
 };
@@ -267,6 +272,15 @@ TEST_P(ThinPathTest, a_power_loss_leaves_logs_without_holes_that_go_on) {
   for (uint64_t seed = 101; seed <= 108; ++seed) {
     SCOPED_TRACE(seed);
     ThinPath{seed, GetParam()}.run({Ending::kPowerLoss, Ending::kStop, Ending::kPowerLoss});
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(ThinPathTest, with_synced_durability_a_power_loss_costs_nothing_acknowledged_or_read) {
+  for (uint64_t seed = 151; seed <= 158; ++seed) {
+    SCOPED_TRACE(seed);
+    ThinPath{seed, GetParam(), "synced"}.run(
+        {Ending::kPowerLoss, Ending::kKill, Ending::kPowerLoss, Ending::kStop, Ending::kPowerLoss});
     if (HasFailure()) return;
   }
 }
@@ -366,6 +380,28 @@ Task<void> read_commit(io::Shard& shard, int64_t& offset) {
       co_return;
     }
     co_await io::sleep_until(shard, shard.clock().now() + milliseconds{100});
+  }
+}
+
+TEST_P(ThinPathTest, with_synced_durability_a_committed_offset_survives_a_power_loss) {
+  for (uint64_t seed = 351; seed <= 354; ++seed) {
+    SCOPED_TRACE(seed);
+    BrokerWorld world({.seed = seed, .shards = GetParam(), .config = {{"stele.durability", "synced"}}});
+    world.start();
+    EXPECT_TRUE(world.run([](io::Shard& shard) { return make_topic(shard); }));
+    for (int64_t offset = 10; offset < 13; ++offset) {
+      EXPECT_TRUE(world.run([offset](io::Shard& shard) { return join_and_commit(shard, offset); }));
+      world.lose_power();
+      world.start();
+      int64_t found = -1;
+      EXPECT_TRUE(world.run([&found](io::Shard& shard) { return read_commit(shard, found); }));
+      EXPECT_EQ(found, offset);
+    }
+    EXPECT_EQ(world.stop(), 0);
+    if (HasFailure()) {
+      std::fprintf(stderr, "%s", world.lines().text().c_str());
+      return;
+    }
   }
 }
 
