@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/ids.h"
 #include "base/result.h"
 #include "base/task.h"
 #include "io/file.h"
@@ -32,12 +33,18 @@ class BatchScanner {
   base::Task<base::Result<bool>> fill();
   // The next whole batch of what was read; its checksum is not looked at.
   std::optional<LocatedBatch> take();
+  // Goes on behind damage at `damaged`: at the next batch whose checksum holds, whose offsets lie from `lowest` on, and
+  // which the end of the range or another batch follows. Answers its base offset, and take() gives it next; nothing
+  // where none is found.
+  base::Task<base::Result<std::optional<base::Offset>>> resume_behind(uint64_t damaged, base::Offset lowest);
   // Position of the next batch: where the last fill() ended in vain.
   uint64_t position() const { return position_; }
   // Why there is no batch at position(); empty at the clean end.
   const std::string& stop() const { return stop_; }
 
  private:
+  base::Task<base::Result<std::optional<base::Offset>>> try_batch_at(uint64_t position, base::Offset lowest);
+
   std::shared_ptr<io::File> file_;
   uint64_t position_;
   uint64_t end_;

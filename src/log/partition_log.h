@@ -28,6 +28,7 @@
 #include "base/uuid.h"
 #include "io/file.h"
 #include "io/shard.h"
+#include "log/batch_scanner.h"
 #include "log/epoch_cache.h"
 #include "log/options.h"
 #include "log/producer_state.h"
@@ -77,6 +78,18 @@ struct ReadResult {
   uint64_t position = 0;
 };
 
+// Damaged batches that readers or recovery met. They stay where they are and are never given to a reader.
+struct Damage {
+  struct Place {
+    base::Offset segment_base;
+    uint64_t position = 0;
+    friend bool operator==(const Place&, const Place&) = default;
+  };
+  static constexpr size_t kPlacesMax = 64;
+  std::vector<Place> places;  // at most kPlacesMax; one log line was written for each
+  uint64_t refusals = 0;      // reads and lookups that were answered with an error for it
+};
+
 struct TimestampOffset {
   base::Timestamp timestamp = base::kNoTimestamp;
   base::Offset offset = base::kNoOffset;
@@ -120,6 +133,7 @@ class PartitionLog {
   size_t segment_count() const { return segments_.size(); }
   base::Offset active_base() const;  // where the segment begins that is appended to
   const std::optional<base::Error>& failure() const { return failure_; }
+  const Damage& damage() const { return damage_; }
   const ProducerState& producers() const { return producers_; }
   const EpochCache& epochs() const { return epochs_; }
 
@@ -136,8 +150,9 @@ class PartitionLog {
   base::Task<base::Result<void>> wait_counted(base::Offset last);
 
   // Whole batches from the one that holds `from` on, below `limit` (exclusive, at most written_end()), at most
-  // `bytes_max` unless `at_least_one` lets the first be larger. One segment per call. kOffsetOutOfRange: below
-  // log_start_offset() or above assigned_end().
+  // `bytes_max` unless `at_least_one` lets the first be larger. One segment per call. Every batch given has its
+  // checksum checked. kOffsetOutOfRange: below log_start_offset() or above assigned_end(). kCorruptMessage: the batch
+  // that holds `from` is damaged; the ones before and behind it can be read.
   base::Task<base::Result<ReadResult>> read(base::Offset from, size_t bytes_max, base::Offset limit, bool at_least_one);
   // The first record below `limit` whose timestamp is at least `timestamp`.
   base::Task<base::Result<std::optional<TimestampOffset>>> offset_for_timestamp(base::Timestamp timestamp,
@@ -246,7 +261,12 @@ class PartitionLog {
   SegmentPtr segment_for(base::Offset offset) const;
   SegmentPtr segment_after(const Segment& segment) const;
   base::Result<void> check_range(base::Offset from) const;
+  base::Error refuse_damage(const Segment& segment, uint64_t position, std::string_view why);
+  bool note_damage(const Segment& segment, uint64_t position);
   void remember(Cursor cursor, base::Offset instead_of);
+  base::Task<base::Result<std::optional<TimestampOffset>>> find_in_segment(
+      SegmentPtr segment, uint64_t position,
+      std::function<base::Result<std::optional<TimestampOffset>>(const record::BatchView&)> look);
   base::Task<base::Result<std::optional<ReadResult>>> read_segment(SegmentPtr segment, base::Offset from,
                                                                    size_t bytes_max, base::Offset limit,
                                                                    bool at_least_one);
@@ -263,6 +283,8 @@ class PartitionLog {
   std::vector<SegmentFacts> segments_view() const;
   base::Task<base::Result<void>> rename_directory(std::string name);
   base::Task<base::Result<void>> replay_producers(base::Offset from, base::Offset end);
+  base::Task<base::Result<void>> replay_segment(SegmentPtr segment, BatchScanner scanner, base::Offset from,
+                                                base::Offset end);
   base::Task<base::Result<void>> do_close();
   base::Task<base::Result<void>> reload_producers(base::Offset end, base::Offset newest_snapshot);
   void set_log_start(base::Offset offset);
@@ -298,6 +320,7 @@ class PartitionLog {
   std::vector<Doomed> doomed_;
   std::vector<Cursor> cursors_;  // where the latest reads ended
   size_t next_cursor_ = 0;
+  Damage damage_;
   base::MonoTime last_use_;
   base::TaskScope tasks_;  // last: destroyed first
 };

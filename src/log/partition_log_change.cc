@@ -49,6 +49,7 @@ void PartitionLog::cut_ends(base::Offset end) {
 
 void PartitionLog::begin_cut() {
   ++generation_;
+  damage_.places.clear();
   std::ranges::fill(cursors_, Cursor{});
 }
 
@@ -80,6 +81,11 @@ base::Task<base::Result<void>> PartitionLog::do_truncate(base::Offset offset) {
       found = true;
       break;
     }
+  }
+  if (!scanner.stop().empty()) {
+    co_return base::Error{ErrorCode::kKafkaStorageError,
+                          fmt::format("{}/{} cannot be cut at offset {}: damaged at byte {}: {}", place_.name,
+                                      last->file_name(kLogSuffix), offset.value(), scanner.position(), scanner.stop())};
   }
   STELE_CO_TRY(co_await last->truncate(bytes, end));
   begin_cut();
@@ -122,6 +128,7 @@ base::Task<base::Result<void>> PartitionLog::write_epochs() {
 // Renames the files; sweep() removes them once no reader can need them.
 base::Task<base::Result<void>> PartitionLog::delete_segment(SegmentPtr segment) {
   segment->mark_deleted();
+  std::erase_if(damage_.places, [&](const Damage::Place& place) { return place.segment_base == segment->base(); });
   const base::Timestamp due{shard_.clock().wall().value() + options_.file_delete_delay_ms};
   for (const std::string_view suffix :
        {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix, kSnapshotSuffix}) {
@@ -300,18 +307,34 @@ base::Task<base::Result<void>> PartitionLog::replay_producers(base::Offset from,
       STELE_CO_TRY(co_await segment->load_indexes());
       position = segment->position_for(from);
     }
-    BatchScanner scanner(file, position, segment->written());
-    for (;;) {
-      STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
-      if (!more) break;
-      while (const auto batch = scanner.take()) {
-        if (batch->view.last_offset() < from || batch->view.base_offset() >= end) continue;
-        producers_.update(ProducerAppend::of(batch->view), batch->view.base_offset());
-      }
-    }
+    STELE_CO_TRY(co_await replay_segment(segment, BatchScanner(file, position, segment->written()), from, end));
     if (segment != segments.back()) segment->close_files();
   }
   co_return base::Result<void>{};
+}
+
+// A damaged batch tells nothing of its producer, whose next batch is then refused as out of order.
+base::Task<base::Result<void>> PartitionLog::replay_segment(SegmentPtr segment, BatchScanner scanner, base::Offset from,
+                                                            base::Offset end) {
+  base::Offset next = segment->base();
+  for (;;) {
+    STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
+    while (const auto batch = scanner.take()) {
+      const record::BatchView& view = batch->view;
+      next = std::max(next, view.next_offset());
+      if (view.last_offset() < from || view.base_offset() >= end) continue;
+      if (view.crc_valid()) {
+        producers_.update(ProducerAppend::of(view), view.base_offset());
+      } else {
+        static_cast<void>(refuse_damage(*segment, batch->position, "its checksum is wrong"));
+      }
+    }
+    if (more) continue;
+    if (scanner.stop().empty()) co_return base::Result<void>{};
+    static_cast<void>(refuse_damage(*segment, scanner.position(), scanner.stop()));
+    STELE_CO_TRY_ASSIGN(const auto resumed, co_await scanner.resume_behind(scanner.position(), next));
+    if (!resumed) co_return base::Result<void>{};
+  }
 }
 
 }  // namespace stele::log

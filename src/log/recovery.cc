@@ -265,6 +265,32 @@ base::Task<base::Result<void>> Recovery::write_snapshot(base::Offset offset) {
   return l_.write_file(offset_file_name(offset, kSnapshotSuffix), encode_producer_snapshot(l_.producers_.snapshot()));
 }
 
+// Empty where the batch is good and follows.
+std::string Recovery::fault_of(const record::BatchView& batch, const Segment& segment) const {
+  const base::Offset lowest = batch.is_legacy() ? batch.last_offset() : batch.base_offset();
+  if (!batch.crc_valid()) {
+    return fmt::format("the checksum of the batch at offset {} is wrong", batch.base_offset().value());
+  }
+  if (lowest < end_ || batch.last_offset() < lowest || !segment.can_hold(batch.last_offset())) {
+    return fmt::format("a batch of offsets {} to {} does not follow the end {}", lowest.value(),
+                       batch.last_offset().value(), end_.value());
+  }
+  return {};
+}
+
+// A base offset lies outside of the checksum. One that leaves a gap, as compaction does, is believed unless the next
+// batch lies below it.
+base::Task<base::Result<bool>> Recovery::contradicted(std::shared_ptr<io::File> file, LocatedBatch batch,
+                                                      uint64_t size) {
+  const uint64_t behind = batch.position + batch.view.size();
+  const base::Offset next = batch.view.next_offset();
+  base::ByteVector header(std::min<uint64_t>(record::kBatchHeaderSize, size - behind));
+  STELE_CO_TRY_ASSIGN(const size_t got, co_await file->read(behind, header));
+  header.resize(got);
+  const auto view = record::BatchView::open(header);
+  co_return view.ok() && view->base_offset() >= end_ && view->base_offset() < next;
+}
+
 // Takes in all good batches from the segment's start; true where it had to be cut behind them.
 base::Task<base::Result<bool>> Recovery::check_segment(SegmentPtr segment) {
   const uint64_t size = segment->size();
@@ -272,39 +298,65 @@ base::Task<base::Result<bool>> Recovery::check_segment(SegmentPtr segment) {
   segment->reset_for_rebuild();
   BatchScanner scanner(file, 0, size);
   std::string fault;
-  while (fault.empty()) {
+  for (;;) {
     STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
-    if (!more) break;
+    uint64_t at = scanner.position();
     while (const auto batch = scanner.take()) {
-      const record::BatchView& view = batch->view;
-      const base::Offset lowest = view.is_legacy() ? view.last_offset() : view.base_offset();
-      if (!view.crc_valid()) {
-        fault = fmt::format("the checksum of the batch at offset {} is wrong", view.base_offset().value());
-      } else if (lowest < end_ || view.last_offset() < lowest || !segment->can_hold(view.last_offset())) {
-        fault = fmt::format("a batch of offsets {} to {} does not follow the end {}", lowest.value(),
-                            view.last_offset().value(), end_.value());
+      at = batch->position;
+      fault = fault_of(batch->view, *segment);
+      if (fault.empty() && batch->view.base_offset() > end_) {
+        STELE_CO_TRY_ASSIGN(const bool wrong, co_await contradicted(file, *batch, size));
+        if (wrong)
+          fault = fmt::format("its base offset {} is not below the next one", batch->view.base_offset().value());
       }
       if (!fault.empty()) break;
-      segment->append(view, l_.options_.index_interval_bytes);
-      l_.epochs_.assign(view.leader_epoch(), view.base_offset());
-      if (const auto aborted = l_.producers_.update(ProducerAppend::of(view), view.base_offset())) {
+      segment->append(batch->view, l_.options_.index_interval_bytes);
+      l_.epochs_.assign(batch->view.leader_epoch(), batch->view.base_offset());
+      if (const auto aborted = l_.producers_.update(ProducerAppend::of(batch->view), batch->view.base_offset())) {
         segment->add_aborted(*aborted);
       }
-      end_ = view.next_offset();
+      end_ = batch->view.next_offset();
     }
+    if (fault.empty() && more) continue;
+    if (fault.empty()) fault = scanner.stop();
+    if (fault.empty()) break;
+    STELE_CO_TRY_ASSIGN(const bool kept, co_await keep_damage(segment, scanner, at, fault));
+    if (!kept) break;
+    fault.clear();
   }
-  if (fault.empty()) fault = scanner.stop();
   const uint64_t good = segment->size();
   segment->set_written(good);
   segment->seal();
   if (good < size) {
-    args_.shard->log().warn("{}/{}: cut from {} to {} bytes, the log ends at {}: {}", args_.name,
-                            segment->file_name(kLogSuffix), size, good, end_.value(), fault);
+    args_.shard->log().warn("{}/{}/{}: cut from {} to {} bytes, the log ends at {}: {}", args_.log_dir->path(),
+                            args_.name, segment->file_name(kLogSuffix), size, good, end_.value(), fault);
+    if (end_ < args_.recovery_point) {
+      args_.shard->log().error("{}/{}: the offsets {} to {} were on stable storage and are lost", args_.log_dir->path(),
+                               args_.name, end_.value(), args_.recovery_point.value() - 1);
+    }
     STELE_CO_TRY(co_await file->truncate(good));
     STELE_CO_TRY(co_await file->sync());
   }
   STELE_CO_TRY(co_await segment->replace_index_files());
   co_return good < size;
+}
+
+// True where the batch at `at` is below the recovery point and the log goes on behind it: the scanner stands there
+// then.
+base::Task<base::Result<bool>> Recovery::keep_damage(SegmentPtr segment, BatchScanner& scanner, uint64_t at,
+                                                     std::string why) {
+  if (end_ >= args_.recovery_point) co_return false;
+  STELE_CO_TRY_ASSIGN(const auto resumed, co_await scanner.resume_behind(at, end_));
+  if (!resumed || *resumed > args_.recovery_point) co_return false;
+  segment->pass_over(scanner.position() - at);
+  l_.note_damage(*segment, at);
+  args_.shard->log().error(
+      "{}/{}/{}: {} bytes at byte {} are damaged, below the recovery point {}: {}. They stay where they are and are "
+      "not "
+      "served (CORRUPT_MESSAGE); the log goes on behind them at offset {}",
+      args_.log_dir->path(), args_.name, segment->file_name(kLogSuffix), scanner.position() - at, at,
+      args_.recovery_point.value(), why, resumed->value());
+  co_return true;
 }
 
 // Of the active segment after a clean stop: reads from its last index entry on; sets the end of the log.

@@ -3,7 +3,9 @@
 // Unclean: every batch from the segment that holds the recovery point on is checked (length, checksum, offsets that
 // rise); the log ends before the first bad one, later segments go, and what is made from batches (indexes, epochs,
 // producers) is made anew. Clean: the same for the tail of the active segment alone, behind its last index entry; a bad
-// tail makes that segment unclean. Kafka trusts a clean stop blindly here, and loses the partition where that is wrong.
+// tail makes that segment unclean. A bad batch below the recovery point lay on stable storage once: nothing is cut for
+// it where a good batch that begins at or below the recovery point comes behind it; it stays, and is never served.
+// Kafka trusts a clean stop blindly here, and loses the partition where that is wrong.
 #pragma once
 
 #include <memory>
@@ -32,6 +34,9 @@ class Recovery {
   base::Task<base::Result<void>> recover_from(size_t first);
   base::Task<base::Result<void>> write_snapshot(base::Offset offset);
   base::Task<base::Result<bool>> check_segment(SegmentPtr segment);
+  std::string fault_of(const record::BatchView& batch, const Segment& segment) const;
+  base::Task<base::Result<bool>> contradicted(std::shared_ptr<io::File> file, LocatedBatch batch, uint64_t size);
+  base::Task<base::Result<bool>> keep_damage(SegmentPtr segment, BatchScanner& scanner, uint64_t at, std::string why);
   base::Task<base::Result<bool>> tail_is_good(SegmentPtr segment);
   base::Task<base::Result<void>> start_over_at_log_start();
   base::Task<base::Result<void>> read_first_timestamp(SegmentPtr segment);

@@ -62,6 +62,11 @@ void Segment::note_timestamp(const record::BatchView& batch) {
   largest_offset_ = batch.last_offset();
 }
 
+void Segment::pass_over(uint64_t bytes) {
+  size_ += bytes;
+  bytes_since_index_entry_ = std::numeric_limits<int64_t>::max() / 2;
+}
+
 void Segment::add_aborted(const AbortedTransaction& aborted) { aborted_.push_back(aborted); }
 
 void Segment::seal() {
@@ -219,10 +224,21 @@ base::Task<base::Result<void>> Segment::rebuild_indexes() {
   BatchScanner scanner(file, 0, end);
   Segment fresh(place_, base_, {.index_interval_bytes = index_interval_bytes_}, 0, created_);
   fresh.reset_for_rebuild();
-  for (;;) {
+  base::Offset next = base_;
+  for (bool going = true; going;) {
     STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
-    if (!more) break;
-    while (const auto batch = scanner.take()) fresh.append(batch->view, index_interval_bytes_);
+    while (const auto batch = scanner.take()) {
+      fresh.append(batch->view, index_interval_bytes_);
+      next = batch->view.next_offset();
+    }
+    if (more) continue;
+    // What lies behind damage stays readable.
+    going = !scanner.stop().empty();
+    if (!going) break;
+    const uint64_t damaged = scanner.position();
+    STELE_CO_TRY_ASSIGN(const auto resumed, co_await scanner.resume_behind(damaged, next));
+    going = resumed.has_value();
+    if (going) fresh.pass_over(scanner.position() - damaged);
   }
   if (end != size_ || indexes_loaded()) co_return co_await load_indexes();
   fresh.seal();

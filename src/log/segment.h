@@ -62,6 +62,8 @@ class Segment {
   // Accounts a batch at the end: size, largest timestamp, index entries. Answers its position.
   uint64_t append(const record::BatchView& batch, int64_t index_interval_bytes);
   void add_aborted(const AbortedTransaction& aborted);
+  // Damaged bytes at the end, which stay where they are: the next batch gets an index entry, so that readers find it.
+  void pass_over(uint64_t bytes);
   // Of a batch that is there already.
   void note_timestamp(const record::BatchView& batch);
   // The last time index entry of a segment that takes no more appends (or is closed): its largest timestamp.

@@ -1,0 +1,188 @@
+// Bytes that changed at rest: never served, told once, and no reason to lose what lies behind them.
+#include <algorithm>
+
+#include "log/log_fixture.h"
+
+namespace stele::log {
+namespace {
+
+using base::ErrorCode;
+using base::Offset;
+using base::Task;
+
+constexpr int kBatches = 10;  // of one record each: the batch at offset n is the n-th
+constexpr uint64_t kDamaged = 5;
+
+// What recovery and readers are asked about.
+struct Case {
+  uint64_t at = 0;  // byte of the damaged batch that is changed
+  int64_t recovery_point = 0;
+  bool clean = false;
+};
+
+class DamageTest : public LogTest {
+ protected:
+  // Ten batches of the same size, closed cleanly: every byte is on the disk. Answers that size.
+  static Task<uint64_t> fill(io::Shard& shard) {
+    OpenLog log = co_await open(shard, {.options = often_indexed()});
+    log->begin_epoch(base::LeaderEpoch{0});
+    for (int i = 0; i < kBatches; ++i) must(log.append({.timestamp = 1000 + i, .fill = static_cast<char>('a' + i)}));
+    must(co_await log->wait_written(Offset{kBatches - 1}));
+    must(co_await log->close_clean());
+    co_return log->size_bytes() / kBatches;
+  }
+  static LogOptions often_indexed() { return {.index_interval_bytes = 100}; }
+  static Task<void> flip(io::Shard& shard, uint64_t at) {
+    const auto dir = co_await directory(shard);
+    const auto file = must(co_await dir->open("t-0/00000000000000000000.log", io::OpenMode::kReadWrite));
+    std::byte byte{};
+    must(co_await file->read(at, {&byte, 1}));
+    byte ^= std::byte{0x10};
+    const iovec part{&byte, 1};
+    must(co_await file->write(at, {&part, 1}));
+    must(co_await file->sync());
+  }
+  static Task<OpenLog> open_damaged(io::Shard& shard, Case what) {
+    const uint64_t size = co_await fill(shard);
+    co_await flip(shard, kDamaged * size + what.at);
+    co_return co_await open(shard,
+                            {.options = often_indexed(), .recovery_point = what.recovery_point, .clean = what.clean});
+  }
+  // The offsets whose batch a read at that offset gives.
+  static Task<std::vector<int64_t>> readable(PartitionLog& log) {
+    std::vector<int64_t> offsets;
+    for (int64_t i = 0; i < log.written_end().value(); ++i) {
+      const auto read = co_await log.read(Offset{i}, 1, log.written_end(), true);
+      if (!read.ok()) {
+        EXPECT_EQ(read.code(), ErrorCode::kCorruptMessage);
+        continue;
+      }
+      const auto batch = record::BatchView::open(read->batches).value();
+      EXPECT_TRUE(batch.crc_valid());
+      EXPECT_EQ(batch.base_offset(), Offset{i});
+      offsets.push_back(i);
+    }
+    co_return offsets;
+  }
+};
+
+const std::vector<int64_t> kAllButOne{0, 1, 2, 3, 4, 6, 7, 8, 9};
+
+TEST_F(DamageTest, a_flipped_bit_is_refused_and_the_other_batches_are_served) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open_damaged(shard, {.at = 65, .recovery_point = 10, .clean = true});
+    const ReadResult before = must(co_await log->read(Offset{0}, 1 << 20, Offset{10}, true));
+    EXPECT_EQ(before.next_offset, Offset{5}) << "up to the damage";
+    EXPECT_EQ(co_await readable(*log.log), kAllButOne);
+    EXPECT_EQ(co_await readable(*log.log), kAllButOne);
+    EXPECT_EQ(log->damage().refusals, 2u);
+    EXPECT_EQ(log->damage().places.size(), 1u);
+  });
+  ASSERT_EQ(lines_.lines.size(), 1u) << "told once";
+  EXPECT_TRUE(
+      lines_.mention("/data/t-0/00000000000000000000.log: the batch at byte 390 is damaged: the checksum of "
+                     "the batch of offsets 5 to 5 is wrong"))
+      << lines_.lines[0];
+}
+
+class EachByteTest : public DamageTest, public ::testing::WithParamInterface<uint64_t> {};
+INSTANTIATE_TEST_SUITE_P(Bytes, EachByteTest, ::testing::Range(uint64_t{0}, uint64_t{78}));
+
+// Base offset and leader epoch lie outside of the checksum; of the base offset the place in the log tells enough.
+TEST_P(EachByteTest, is_never_served_when_it_changed) {
+  if (GetParam() >= record::kLeaderEpochAt && GetParam() < record::kMagicAt) return;
+  run(
+      +[](io::Shard& shard, const uint64_t& byte) -> Task<void> {
+        OpenLog log = co_await open_damaged(shard, {.at = byte, .recovery_point = 10, .clean = true});
+        const auto got = co_await readable(*log.log);
+        EXPECT_EQ(std::ranges::count(got, 5), 0);
+        const bool framing = byte < record::kLeaderEpochAt || byte == record::kMagicAt;
+        if (!framing) EXPECT_EQ(got, kAllButOne);
+      },
+      GetParam());
+}
+
+TEST_P(EachByteTest, keeps_what_lies_behind_it_below_the_recovery_point) {
+  if (GetParam() >= record::kLeaderEpochAt && GetParam() < record::kMagicAt) return;
+  run(
+      +[](io::Shard& shard, const uint64_t& byte) -> Task<void> {
+        OpenLog log = co_await open_damaged(shard, {.at = byte, .recovery_point = 8});
+        EXPECT_EQ(log->assigned_end(), Offset{10});
+        EXPECT_EQ(co_await readable(*log.log), kAllButOne);
+        EXPECT_EQ(must(log.append({.records = 1})).base_offset, Offset{10});
+        must(co_await log->wait_written(Offset{10}));
+        EXPECT_EQ((co_await readable(*log.log)).size(), 10u);
+      },
+      GetParam());
+  EXPECT_TRUE(lines_.mention("below the recovery point 8"));
+  EXPECT_FALSE(lines_.mention("cut from"));
+}
+
+TEST_F(DamageTest, a_lookup_by_time_that_meets_damage_says_so) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open_damaged(shard, {.at = 65, .recovery_point = 10, .clean = true});
+    const auto time = [](int64_t t) { return base::Timestamp{t}; };
+    EXPECT_EQ(must(co_await log->offset_for_timestamp(time(1003), Offset{10}))->offset, Offset{3});
+    EXPECT_EQ((co_await log->offset_for_timestamp(time(1005), Offset{10})).code(), ErrorCode::kCorruptMessage);
+    EXPECT_EQ(log->damage().refusals, 1u);
+  });
+}
+
+TEST_F(DamageTest, recovery_cuts_at_damage_past_the_recovery_point) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open_damaged(shard, {.at = 65, .recovery_point = 5});
+    EXPECT_EQ(log->assigned_end(), Offset{5});
+  });
+  EXPECT_TRUE(
+      lines_.mention("/data/t-0/00000000000000000000.log: cut from 780 to 390 bytes, the log ends at 5: the "
+                     "checksum of the batch at offset 5 is wrong"));
+  EXPECT_FALSE(lines_.mention("are lost"));
+}
+
+TEST_F(DamageTest, recovery_says_what_synced_records_a_cut_takes) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const uint64_t size = co_await fill(shard);
+    co_await flip(shard, 9 * size + 65);
+    OpenLog log = co_await open(shard, {.recovery_point = 10});
+    EXPECT_EQ(log->assigned_end(), Offset{9});
+  });
+  EXPECT_TRUE(lines_.mention("/data/t-0: the offsets 9 to 9 were on stable storage and are lost"));
+}
+
+// A producer may send what looks like a batch of this very log.
+TEST_F(DamageTest, a_batch_inside_a_record_is_not_taken_for_one_of_the_log) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const base::ByteVector forged = make_batch({.fill = 'F', .base_offset = 1});
+    uint64_t first = 0;
+    {
+      OpenLog log = co_await open(shard, {});
+      record::BatchBuilder builder({});
+      builder.add({.timestamp = base::Timestamp{1'700'000'000'000}, .key = {}, .value = forged, .headers = {}});
+      must(log.append(std::move(builder).build()));
+      first = log->size_bytes();
+      must(log.append({.fill = 'g'}));
+      must(log.append({.fill = 'h'}));
+      must(co_await log->flush());
+    }
+    co_await flip(shard, 10);
+    OpenLog log = co_await open(shard, {.recovery_point = 2});
+    EXPECT_EQ(log->assigned_end(), Offset{3});
+    EXPECT_EQ((co_await log->read(Offset{0}, 1, Offset{3}, true)).code(), ErrorCode::kCorruptMessage);
+    const ReadResult next = must(co_await log->read(Offset{1}, 1, Offset{3}, true));
+    EXPECT_EQ(next.position, first) << "not inside of the first batch";
+  });
+}
+
+TEST_F(DamageTest, an_index_made_anew_reaches_behind_damage) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const uint64_t size = co_await fill(shard);
+    co_await flip(shard, kDamaged * size + 10);
+    const auto dir = co_await directory(shard);
+    must(co_await dir->remove("t-0/00000000000000000000.index"));
+    OpenLog log = co_await open(shard, {.recovery_point = 10, .clean = true});
+    EXPECT_EQ(co_await readable(*log.log), kAllButOne);
+  });
+}
+
+}  // namespace
+}  // namespace stele::log
