@@ -87,6 +87,7 @@ class RealShard final : public Shard {
   void send(base::ShardId to, std::unique_ptr<Mail> mail) override;
   base::Task<void> offload(std::move_only_function<void()> work) override;
   bool maybe(const char*) override { return false; }
+  void mark(const char*) override {}
 
  private:
   void turn();

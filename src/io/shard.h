@@ -66,9 +66,11 @@ class Shard {
   // owns.
   virtual base::Task<void> offload(std::move_only_function<void()> work) = 0;
 
-  // True where a rare path is to be taken on purpose. Constant false in production; the simulator draws it from its
-  // seed.
+  // True where a rare path is to be taken on purpose: one that changes timing or sizes, never a promise. Constant false
+  // in production; the simulator draws it from its seed. The names are listed in sim/branches.cc.
   virtual bool maybe(const char* fault_point) = 0;
+  // Tells that a rare branch was reached by itself; the simulator counts it. Nothing in production. Names as above.
+  virtual void mark(const char* branch) = 0;
 };
 
 // Ends at the deadline.

@@ -194,7 +194,7 @@ TEST_P(ModelTest, a_log_is_what_was_appended_to_it_through_every_kill) {
 TEST_P(ModelTest, a_loss_of_power_costs_only_what_was_not_synced) {
   for (int life = 0; life < 12 && !HasFailure(); ++life) {
     run(&ModelTest::live, model_);
-    host_.disk().lose_power();
+    host_.disk().lose_power(io::kLoseAll);
     run(&ModelTest::live_after_power_loss, model_);
   }
 }
@@ -203,7 +203,7 @@ TEST_P(ModelTest, a_loss_of_power_costs_nothing_that_counted_where_it_must_be_sy
   model_.counts_when_synced = true;
   for (int life = 0; life < 12 && !HasFailure(); ++life) {
     run(&ModelTest::live, model_);
-    host_.disk().lose_power();
+    host_.disk().lose_power(io::kLoseAll);
     run(&ModelTest::live_after_power_loss, model_);
   }
 }

@@ -228,7 +228,7 @@ TEST_F(RulesTest, a_clean_stop_is_marked_last_and_taken_back_first) {
     must(co_await dir->write_log_starts({{{"t", base::PartitionIndex{0}}, Offset{7}}}));
     must(co_await dir->mark_clean(base::BrokerEpoch{639}));
   });
-  host_.disk().lose_power();
+  host_.disk().lose_power(io::kLoseAll);
   run(+[](io::Shard& shard) -> Task<void> {
     auto dir = must(co_await LogDir::open(shard, "/data"));
     EXPECT_EQ(dir->clean_shutdown(), base::BrokerEpoch{639});
@@ -236,7 +236,7 @@ TEST_F(RulesTest, a_clean_stop_is_marked_last_and_taken_back_first) {
     EXPECT_EQ(dir->log_start({"t", base::PartitionIndex{0}}), Offset{7});
     must(co_await dir->begin());
   });
-  host_.disk().lose_power();
+  host_.disk().lose_power(io::kLoseAll);
   run(+[](io::Shard& shard) -> Task<void> {
     EXPECT_EQ(must(co_await LogDir::open(shard, "/data"))->clean_shutdown(), std::nullopt);
   });

@@ -88,9 +88,10 @@ void BrokerWorld::crash() {
   terminate_ = nullptr;
 }
 
-void BrokerWorld::lose_power() {
-  crash();
-  broker_.disk().lose_power();
+void BrokerWorld::lose_power(const io::PowerLoss& how) {
+  broker_.lose_power(how);
+  process_ = nullptr;
+  terminate_ = nullptr;
 }
 
 void BrokerWorld::begin(Client client) {

@@ -43,7 +43,8 @@ class BrokerWorld {
   std::optional<int> stop();
   // kill -9: what the kernel has stays.
   void crash();
-  void lose_power();
+  // The process, the kernel, and of what was not synced whatever the seed says.
+  void lose_power(const io::PowerLoss& how = {});
 
   // Runs a client to its end, at most `longest` of virtual time.
   using Client = std::function<base::Task<void>(io::Shard&)>;
@@ -64,6 +65,8 @@ class BrokerWorld {
   size_t connections() const;
 
   io::SimWorld& world() { return world_; }
+  io::SimHost& broker_host() { return broker_; }
+  io::SimHost& client_host() { return client_; }
   Lines& lines() { return lines_; }
   const WorldOptions& options() const { return options_; }
 

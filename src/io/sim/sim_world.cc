@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "base/check.h"
+#include "io/sim/branches.h"
+#include "io/sim/seeds.h"
+#include "io/sim/sim_loop.h"
 
 namespace stele::io {
 
 namespace {
-
-// The n-th of the seeds that belong to one.
-uint64_t derive(uint64_t seed, uint64_t n) { return base::SeededRandom{seed + n * 0x632be59bd9b4e019ULL}.next(); }
 
 void end_on_fault(std::exception_ptr fault) { std::rethrow_exception(fault); }
 
@@ -41,16 +41,20 @@ class SimWorld::Log final : public base::LogSink {
   base::LogSink* next_;
 };
 
-class SimShard final : public Shard, public base::Executor, public base::Clock {
+class SimShard final : public SimLoop, public base::Executor, public base::Clock {
  public:
-  SimShard(SimHost& host, SimHost::Process& process, base::ShardId id, uint32_t shard_count, uint64_t seed)
+  SimShard(SimHost& host, base::ShardId id, uint32_t shard_count, uint64_t seed)
       : host_(host),
         world_(host.world_),
-        process_(process),
+        life_(host.starts_),
         id_(id),
         shard_count_(shard_count),
-        random_(derive(seed, 1)),
-        scheduling_(derive(seed, 2)),
+        random_(derive_seed(seed, 1)),
+        order_(derive_seed(seed, 2)),
+        link_delay_(derive_seed(seed, 3)),
+        offload_delay_(derive_seed(seed, 4)),
+        slow_offload_(derive_seed(seed, 5)),
+        pause_(derive_seed(seed, 6)),
         links_(shard_count),
         tasks_(*this, end_on_fault) {}
 
@@ -78,8 +82,19 @@ class SimShard final : public Shard, public base::Executor, public base::Clock {
     return host_.disk_.open_directory(*this, std::move(path), create);
   }
   void send(base::ShardId to, std::unique_ptr<Mail> mail) override;
-  base::Task<void> offload(std::move_only_function<void()> work) override;
-  bool maybe(const char*) override { return false; }
+  base::Task<void> offload(std::move_only_function<void()> work) override { return offload_for({}, std::move(work)); }
+  bool maybe(const char* fault_point) override {
+    SimWorld::Branch& branch = world_.branch(fault_point);
+    ++branch.count.asked;
+    if (!branch.chance.comes_true(branch.taken)) return false;
+    ++branch.count.taken;
+    return true;
+  }
+  void mark(const char* name) override { world_.branch(name).count.happened(); }
+
+  // SimLoop
+  void hold_up(base::Duration time) override { held_until_ = std::max(held_until_, now()) + time; }
+  base::Task<void> offload_for(base::Duration more, std::move_only_function<void()> work) override;
 
   // base::Clock
   base::MonoTime now() const override { return world_.events_.now(); }
@@ -91,7 +106,7 @@ class SimShard final : public Shard, public base::Executor, public base::Clock {
   // base::Executor
   void post(base::Waiter& waiter) override {
     ready_.push_back(waiter);
-    later(now(), [this] { resume_one(); });
+    later(now(), [this] { take_turn(); });
   }
 
   void discard_mail() {
@@ -106,12 +121,31 @@ class SimShard final : public Shard, public base::Executor, public base::Clock {
   };
 
   // An event that does not happen once the process has ended.
-  void later(base::MonoTime when, std::move_only_function<void()> run);
+  template <class F>
+  void later(base::MonoTime when, F run) {
+    world_.events_.at(when, [&host = host_, life = life_, run = std::move(run)]() mutable {
+      if (host.lives(life)) run();
+    });
+  }
+  // True where the loop stands still; the event happens again once it goes on.
+  template <class F>
+  bool waits(F again) {
+    if (held_until_ <= now()) return false;
+    later(held_until_, std::move(again));
+    return true;
+  }
+
+  void take_turn() {
+    const LoopFaults& faults = world_.loop_faults_;
+    if (pause_.comes_true(faults.pause)) hold_up(pause_.up_to(faults.pause_longest));
+    if (!waits([this] { resume_one(); })) resume_one();
+  }
 
   // Any of the first few: code must not depend on the order in which ready coroutines run.
   void resume_one() {
+    if (waits([this] { resume_one(); })) return;
     base::IntrusiveList<base::Waiter> passed;
-    for (uint64_t skip = scheduling_.below(4); skip > 0; --skip) {
+    for (uint64_t skip = order_.below(4); skip > 0; --skip) {
       if (base::Waiter* waiter = ready_.pop_front()) passed.push_back(*waiter);
     }
     base::Waiter* chosen = ready_.empty() ? passed.pop_front() : ready_.pop_front();
@@ -120,13 +154,25 @@ class SimShard final : public Shard, public base::Executor, public base::Clock {
     if (chosen != nullptr) chosen->handle.resume();
   }
 
+  void deliver(Link& link) {
+    if (waits([this, &link] { deliver(link); })) return;
+    std::unique_ptr<Mail> next = std::move(link.mail.front());
+    link.mail.pop_front();
+    next.release()->deliver();
+  }
+
   SimHost& host_;
   SimWorld& world_;
-  SimHost::Process& process_;
+  const uint64_t life_;
   const base::ShardId id_;
   const uint32_t shard_count_;
   base::SeededRandom random_;
-  base::SeededRandom scheduling_;
+  base::SeededRandom order_;
+  Chance link_delay_;
+  Chance offload_delay_;
+  Chance slow_offload_;
+  Chance pause_;
+  base::MonoTime held_until_{};
   base::IntrusiveList<base::Waiter> ready_;
   std::vector<Link> links_;
   base::TaskScope tasks_;
@@ -135,7 +181,6 @@ class SimShard final : public Shard, public base::Executor, public base::Clock {
 struct SimHost::Process {
   std::vector<std::unique_ptr<SimShard>> shards;
   uint32_t mains_running = 0;
-  std::weak_ptr<Process> self;
 };
 
 namespace {
@@ -168,12 +213,6 @@ class SimTimer final : public Timer {
 
 }  // namespace
 
-void SimShard::later(base::MonoTime when, std::move_only_function<void()> run) {
-  world_.events_.at(when, [life = process_.self, run = std::move(run)]() mutable {
-    if (const auto alive = life.lock()) run();
-  });
-}
-
 std::unique_ptr<Timer> SimShard::make_timer() { return std::make_unique<SimTimer>(world_.events_); }
 
 base::Task<base::Result<std::unique_ptr<Stream>>> SimShard::connect(Endpoint endpoint) {
@@ -194,17 +233,22 @@ void SimShard::send(base::ShardId to, std::unique_ptr<Mail> mail) {
   STELE_CHECK(to.value() < shard_count_, "shard {} of {}", to.value(), shard_count_);
   Link& link = links_[to.value()];
   link.mail.push_back(std::move(mail));
-  link.last_delivery = std::max(link.last_delivery, now() + std::chrono::nanoseconds(scheduling_.below(50'000)));
-  later(link.last_delivery, [&link] {
-    std::unique_ptr<Mail> next = std::move(link.mail.front());
-    link.mail.pop_front();
-    next.release()->deliver();
-  });
+  const base::MonoTime arrival = now() + link_delay_.up_to(world_.loop_faults_.link_delay_longest);
+  link.last_delivery = std::max(link.last_delivery, arrival);
+  SimShard& target = host_.sim_shard(to);
+  later(link.last_delivery, [&target, &link] { target.deliver(link); });
 }
 
-base::Task<void> SimShard::offload(std::move_only_function<void()> work) {
+base::Task<void> SimShard::offload_for(base::Duration more, std::move_only_function<void()> work) {
+  const LoopFaults& faults = world_.loop_faults_;
+  more += faults.offload_least;
+  if (slow_offload_.comes_true(faults.slow_offload)) {
+    more += slow_offload_.up_to(faults.slow_offload_longest);
+  } else {
+    more += offload_delay_.up_to(faults.offload_longest);
+  }
   auto state = std::make_shared<Awaited<Nothing>>(*this);
-  later(now() + std::chrono::microseconds(5 + scheduling_.below(500)), [state, work = std::move(work)]() mutable {
+  later(now() + more, [state, work = std::move(work)]() mutable {
     work();
     state->done.set();
   });
@@ -212,7 +256,7 @@ base::Task<void> SimShard::offload(std::move_only_function<void()> work) {
 }
 
 SimHost::SimHost(SimWorld& world, std::string name, uint64_t seed)
-    : world_(world), name_(std::move(name)), seed_(seed), disk_(derive(seed, 0)) {}
+    : world_(world), name_(std::move(name)), seed_(seed), disk_(derive_seed(seed, 0)) {}
 
 SimHost::~SimHost() { crash(); }
 
@@ -227,19 +271,21 @@ base::Task<void> run_main(SimHost::Main main, Shard& shard, uint32_t& running) {
 
 void SimHost::start(uint32_t shards, Main main) {
   STELE_CHECK(process_ == nullptr && shards > 0);
-  process_ = std::make_shared<Process>();
-  process_->self = process_;
+  world_.network_.regain_power(name_);
+  process_ = std::make_unique<Process>();
   process_->mains_running = shards;
-  const uint64_t seed = derive(seed_, ++starts_);
+  const uint64_t seed = derive_seed(seed_, ++starts_);
   for (uint32_t i = 0; i < shards; ++i) {
-    process_->shards.push_back(std::make_unique<SimShard>(*this, *process_, base::ShardId{i}, shards, derive(seed, i)));
+    process_->shards.push_back(std::make_unique<SimShard>(*this, base::ShardId{i}, shards, derive_seed(seed, i)));
   }
   for (const auto& shard : process_->shards) {
-    world_.events_.at(world_.now(), [life = process_->self, main, shard = shard.get()] {
-      if (const auto alive = life.lock()) shard->tasks().spawn(run_main(main, *shard, alive->mains_running));
+    world_.events_.at(world_.now(), [this, life = starts_, main, shard = shard.get()] {
+      if (lives(life)) shard->tasks().spawn(run_main(main, *shard, process_->mains_running));
     });
   }
 }
+
+bool SimHost::lives(uint64_t life) const { return process_ != nullptr && starts_ == life; }
 
 bool SimHost::ended() const { return process_ == nullptr || process_->mains_running == 0; }
 
@@ -250,16 +296,68 @@ void SimHost::crash() {
   process_.reset();
 }
 
-Shard& SimHost::shard(base::ShardId id) {
+void SimHost::lose_power(const PowerLoss& how) {
+  world_.network_.lose_power(name_);
+  crash();
+  disk_.lose_power(how);
+}
+
+void SimHost::hold_up(base::Duration time) {
+  if (process_ == nullptr) return;
+  for (const auto& shard : process_->shards) shard->hold_up(time);
+}
+
+SimShard& SimHost::sim_shard(base::ShardId id) {
   STELE_CHECK(process_ != nullptr);
   return *process_->shards.at(id.value());
 }
 
+Shard& SimHost::shard(base::ShardId id) { return sim_shard(id); }
+
 SimWorld::SimWorld(SimOptions options)
     : options_(options),
-      events_(derive(options.seed, 1)),
-      network_(events_, derive(options.seed, 2)),
+      events_(derive_seed(options.seed, 1)),
+      network_(events_, derive_seed(options.seed, 2)),
       log_(std::make_unique<Log>(events_, options.log)) {}
+
+namespace {
+
+// A part of the points, whichever the seed says.
+bool uses(uint64_t seed, std::string_view name, uint32_t part) {
+  return Chance{derive_seed(seed, hash_of(name))}.comes_true(part);
+}
+
+}  // namespace
+
+SimWorld::Branch& SimWorld::branch(std::string_view name) {
+  const auto found = branches_.find(name);
+  if (found != branches_.end()) return found->second;
+  const uint64_t seed = derive_seed(options_.seed, 4);
+  const uint32_t taken = uses(seed, name, rare_.used) ? rare_.taken : 0;
+  Branch made{.chance = Chance{derive_seed(seed, ~hash_of(name))}, .taken = taken, .count = {}};
+  return branches_.emplace(name, std::move(made)).first->second;
+}
+
+void SimWorld::set_rare_branches(const RareBranches& rare) {
+  rare_ = rare;
+  const uint64_t seed = derive_seed(options_.seed, 4);
+  for (auto& [name, branch] : branches_) branch.taken = uses(seed, name, rare.used) ? rare.taken : 0;
+}
+
+void SimWorld::set_rare_branch(const std::string& name, uint32_t taken) { branch(name).taken = taken; }
+
+std::map<std::string, BranchCount> SimWorld::marks() const {
+  std::map<std::string, BranchCount> counts;
+  for (const std::string_view name : known_branches()) counts[std::string{name}] = {};
+  for (const auto& [name, branch] : branches_) counts[name] += branch.count;
+  network_.count(counts);
+  for (const auto& [name, host] : hosts_) host->disk().count(counts);
+  return counts;
+}
+
+base::SeededRandom SimWorld::stream(std::string_view name) const {
+  return base::SeededRandom{derive_seed(derive_seed(options_.seed, 5), hash_of(name))};
+}
 
 SimWorld::~SimWorld() {
   for (const auto& [name, host] : hosts_) host->crash();
@@ -269,7 +367,7 @@ SimWorld::~SimWorld() {
 SimHost& SimWorld::add_host(const std::string& name) {
   network_.add_host(name);
   auto& host = hosts_[name];
-  host = std::make_unique<SimHost>(*this, name, derive(options_.seed, 100 + hosts_.size()));
+  host = std::make_unique<SimHost>(*this, name, derive_seed(options_.seed, 100 + hosts_.size()));
   return *host;
 }
 

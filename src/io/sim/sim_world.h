@@ -12,11 +12,13 @@
 #include "base/log_sink.h"
 #include "io/shard.h"
 #include "io/sim/event_queue.h"
+#include "io/sim/faults.h"
 #include "io/sim/sim_disk.h"
 #include "io/sim/sim_network.h"
 
 namespace stele::io {
 
+class SimShard;
 class SimWorld;
 
 // A host, and the process that runs on it from start() to crash().
@@ -33,9 +35,14 @@ class SimHost {
   void start(uint32_t shards, Main main);
   // True once every main has ended, or where nothing runs.
   bool ended() const;
-  // Destroys every coroutine of the process; the disk keeps what the kernel had (see SimDisk::lose_power). Not from
-  // inside a task of this process.
+  // kill -9: destroys every coroutine of the process; the kernel closes its connections, and the disk keeps what the
+  // kernel had. Not from inside a task of this process.
   void crash();
+  // The process and the kernel are gone, with what the disk had not synced; connected peers are not told. The power is
+  // back with start().
+  void lose_power(const PowerLoss& how = {});
+  // SIGSTOP, and SIGCONT after so long: no shard runs meanwhile; disk and network go on.
+  void hold_up(base::Duration time);
 
   const std::string& name() const { return name_; }
   SimDisk& disk() { return disk_; }
@@ -44,13 +51,16 @@ class SimHost {
  private:
   friend class SimShard;
   struct Process;
+  // The process of that start still runs.
+  bool lives(uint64_t life) const;
+  SimShard& sim_shard(base::ShardId id);
 
   SimWorld& world_;
   std::string name_;
   uint64_t seed_;
   uint64_t starts_ = 0;
   SimDisk disk_;
-  std::shared_ptr<Process> process_;
+  std::unique_ptr<Process> process_;
 };
 
 struct SimOptions {
@@ -73,6 +83,19 @@ class SimWorld {
   // `longest`. Returns whether it holds.
   bool run_until(const std::function<bool()>& done, base::Duration longest);
 
+  // Faults of disks are set at SimHost::disk(). All may be set at any time.
+  SimNetwork& network() { return network_; }
+  void set_loop_faults(const LoopFaults& faults) { loop_faults_ = faults; }
+  const LoopFaults& loop_faults() const { return loop_faults_; }
+  void set_rare_branches(const RareBranches& rare);
+  // How often one point comes true, whatever was set for all.
+  void set_rare_branch(const std::string& name, uint32_t taken);
+  // How often each known point and mark was passed ("fetch.short"), and each kind of fault ("disk.sync_error"); a name
+  // that no run reached is there with zeros.
+  std::map<std::string, BranchCount> marks() const;
+  // For what is no fault of this world, a workload for example: draws that no other stream's shift.
+  base::SeededRandom stream(std::string_view name) const;
+
   base::MonoTime now() const { return events_.now(); }
   uint64_t events() const { return events_.events(); }
   // The same for two runs exactly if they took the same events in the same order and logged the same lines.
@@ -82,10 +105,19 @@ class SimWorld {
   friend class SimHost;
   friend class SimShard;
   class Log;
+  struct Branch {
+    Chance chance;
+    uint32_t taken;
+    BranchCount count;
+  };
+  Branch& branch(std::string_view name);
 
   SimOptions options_;
   EventQueue events_;
   SimNetwork network_;
+  LoopFaults loop_faults_;
+  RareBranches rare_;
+  std::map<std::string, Branch, std::less<>> branches_;
   std::unique_ptr<Log> log_;
   std::map<std::string, std::unique_ptr<SimHost>> hosts_;
 };

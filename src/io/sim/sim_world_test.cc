@@ -116,7 +116,7 @@ class SimDiskTest : public ::testing::Test {
   }
   std::string text_of(const std::string& path) {
     auto file = host_.disk().open(path, OpenMode::kRead);
-    return file.ok() ? std::string{base::as_text((*file)->view)} : "none";
+    return file.ok() ? std::string{base::as_text((*file)->view())} : "none";
   }
 
   SimWorld world_{{}};
@@ -131,7 +131,7 @@ TEST_F(SimDiskTest, a_crash_of_the_process_keeps_what_the_kernel_has) {
 }
 
 TEST_F(SimDiskTest, a_power_loss_keeps_what_was_synced) {
-  host_.disk().lose_power();
+  host_.disk().lose_power(kLoseAll);
   EXPECT_EQ(text_of("/data/synced"), "firstfirst");
   EXPECT_EQ(text_of("/data/unsynced"), "first");
   EXPECT_EQ(text_of("/data/nameless"), "none");
