@@ -243,12 +243,17 @@ base::Task<base::Result<void>> Broker::prepare_shards() {
 base::Task<bool> Broker::dir_failed(size_t log_dir, std::string reason) {
   if (dirs_.offline(log_dir)) co_return true;
   dirs_.take_offline(log_dir, std::move(reason));
+  co_await dir_is_offline(log_dir);
+  co_return true;
+}
+
+// What follows from a log dir that went offline just now.
+base::Task<void> Broker::dir_is_offline(size_t log_dir) {
   // Kafka halts too: without the metadata log nothing can be decided, and a later write there would only fail later.
   if (metadata_dir_ == log_dir) die("the log dir of the metadata log failed");
   if (dirs_.online_count() == 0) die("the last log dir failed");
   co_await on_every_shard<bool>(control_,
                                 [log_dir](BrokerShard& at, uint32_t) { return take_dir_offline_here(at, log_dir); });
-  co_return true;
 }
 
 base::Task<base::Result<void>> Broker::register_here() {
@@ -326,7 +331,7 @@ base::Task<void> Broker::stop() {
       control_, [](BrokerShard& at, uint32_t) { return close_here(at); });
   std::vector<Standing> all;
   for (auto& part : closed) std::move(part.begin(), part.end(), std::back_inserter(all));
-  co_await dirs_.checkpoint(all, true);
+  static_cast<void>(co_await dirs_.checkpoint(all, true));
   controller_.reset();
   co_await dirs_.mark_clean(all, epoch_);
 }

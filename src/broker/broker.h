@@ -93,6 +93,7 @@ class Broker final : public ControlPlane {
   base::Task<void> keep_tidy();
 
   base::Task<bool> dir_failed(size_t log_dir, std::string reason);
+  base::Task<void> dir_is_offline(size_t log_dir);
   void die(std::string reason);
 
   BrokerShard& control_;

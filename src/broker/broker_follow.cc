@@ -238,7 +238,7 @@ base::Task<void> Broker::keep_checkpoints() {
     const bool all = control_.shard().clock().now() - last_all >= seldom;
     if (all) last_all = control_.shard().clock().now();
     const auto now = co_await standings();
-    co_await dirs_.checkpoint(now, all);
+    for (const size_t failed : co_await dirs_.checkpoint(now, all)) co_await dir_is_offline(failed);
   }
 }
 

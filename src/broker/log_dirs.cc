@@ -141,7 +141,8 @@ void LogDirs::fill(HostOrder& order, size_t log_dir) const {
   order.log_start = dir.log_start(order.name);
 }
 
-base::Task<void> LogDirs::checkpoint(const std::vector<Standing>& standings, bool all) {
+base::Task<std::vector<size_t>> LogDirs::checkpoint(const std::vector<Standing>& standings, bool all) {
+  std::vector<size_t> failed;
   for (size_t i = 0; i < dirs_.size(); ++i) {
     if (dirs_[i].offline) continue;
     log::OffsetMap recovery_points;
@@ -157,8 +158,11 @@ base::Task<void> LogDirs::checkpoint(const std::vector<Standing>& standings, boo
     auto written = co_await dir.write_high_watermarks(std::move(high_watermarks));
     if (written.ok() && all) written = co_await dir.write_recovery_points(std::move(recovery_points));
     if (written.ok() && all) written = co_await dir.write_log_starts(std::move(log_starts));
-    if (!written.ok()) take_offline(i, written.error().message);
+    if (written.ok() || dirs_[i].offline) continue;
+    take_offline(i, written.error().message);
+    failed.push_back(i);
   }
+  co_return failed;
 }
 
 base::Task<void> LogDirs::mark_clean(const std::vector<Standing>& standings, base::BrokerEpoch epoch) {

@@ -49,8 +49,9 @@ class LogDirs {
   // What host_here needs to know of a partition in this dir.
   void fill(HostOrder& order, size_t log_dir) const;
 
-  // Writes the checkpoints of every dir that is online. A dir that cannot be written goes offline.
-  base::Task<void> checkpoint(const std::vector<Standing>& standings, bool all);
+  // Writes the checkpoints of every dir that is online. A dir that cannot be written goes offline; those that did now,
+  // whose partitions have to be told.
+  base::Task<std::vector<size_t>> checkpoint(const std::vector<Standing>& standings, bool all);
   // The last act of a clean stop, for each dir whose logs were all closed.
   base::Task<void> mark_clean(const std::vector<Standing>& standings, base::BrokerEpoch epoch);
   base::Task<void> remove_deleted(size_t log_dir, std::string directory);
