@@ -1,7 +1,7 @@
 # What one can do with Stele's sources. `make help` lists it; scripts/install brings what a fresh Debian 12 lacks.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-asan test-tsan lint format docs clean install-build install-peers
+.PHONY: help build run test chaos test-asan test-tsan lint format docs clean install-build install-peers
 
 # A clone in another folder finds what this one has compiled.
 export CCACHE_BASEDIR ?= $(CURDIR)
@@ -32,6 +32,9 @@ run: build  ## build, then one broker on port 9092 with its data in build/run (D
 
 test: install-build install-peers build  ## everything: unit tests, house checks, and every witness that is installed
 	tests/run
+
+chaos: install-build install-peers build  ## real faults on real processes: kills, bad disks, power loss (SEED=n for the same moments again)
+	tests/chaos/run $(if $(SEED),--seed $(SEED))
 
 test-asan: install-build  ## unit tests under the address and undefined behaviour sanitizers
 	@$(MAKE) --no-print-directory build/asan/build.ninja

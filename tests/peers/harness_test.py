@@ -73,39 +73,6 @@ class Differences(unittest.TestCase):
         self.assert_seen()
 
 
-class CrashVerdict(unittest.TestCase):
-    def setUp(self):
-        self.load = object.__new__(program("crash").Load)
-        self.load.refused = []
-        self.stored = {p: [(o, None, b"%d x" % (o * 2 + p), 0) for o in range(10)] for p in range(2)}
-        self.load.acknowledged = {o * 2 + p: o for p in range(2) for o in range(10)}
-
-    def problems(self, topic):
-        self.load.topic = topic
-        return list(self.load.problems(self.stored))
-
-    def test_all_there_is_no_problem(self):
-        self.assertEqual(self.problems("idempotent"), [])
-
-    def test_a_lost_record_is_seen(self):
-        del self.stored[0][4]
-        self.assertIn("are lost", self.problems("plain")[0])
-
-    def test_a_duplicate_is_a_problem_of_the_idempotent_producer_alone(self):
-        self.stored[1].append((10, None, b"19 x", 0))
-        self.assertIn("duplicates", self.problems("idempotent")[0])
-        self.assertEqual(self.problems("plain"), [])
-
-    def test_another_order_is_seen(self):
-        rows = self.stored[0]
-        rows[3], rows[4] = (3, *rows[4][1:]), (4, *rows[3][1:])
-        self.assertTrue(any("out of order" in text for text in self.problems("plain")))
-
-    def test_an_acknowledged_offset_that_holds_something_else_is_seen(self):
-        self.load.acknowledged[4] = 3
-        self.assertIn("something else", self.problems("plain")[0])
-
-
 class GroupAnswers(unittest.TestCase):
     NOT_YET = ('{"errorCode":15,"errorMessage":"The coordinator is not available.","nodeId":-1,"host":"","port":-1}')
     FOUND = '{"errorCode":0,"errorMessage":"NONE","nodeId":1,"host":"10.0.0.1","port":25000}'

@@ -109,13 +109,21 @@ class Broker:
     def command(self):
         raise NotImplementedError
 
-    def start(self):
+    def environment(self):
+        return None
+
+    def launch(self):
+        """Starts the process, and does not wait for it to serve."""
         self.layout.write_properties()
         if not self.layout.formatted:
             self.format()
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                             cwd=self.layout.directory)
+                                             cwd=self.layout.directory, env=self.environment())
+        return self
+
+    def start(self):
+        self.launch()
         try:
             wait_for(f"{self.name} serves", self._serves, self.start_seconds)
         except BrokerError:
@@ -139,9 +147,9 @@ class Broker:
         wait_for(f"a leader for every partition ({self.name})", led, seconds)
 
     def wait_exit(self, seconds):
-        """Returns when the process has ended; raises TimeoutError when it still runs after that time."""
+        """Returns the exit code when the process has ended; raises TimeoutError when it still runs after that time."""
         try:
-            self._process.wait(seconds)
+            return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise TimeoutError from None
 

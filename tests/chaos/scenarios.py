@@ -1,0 +1,217 @@
+"""What is done to a broker under load. Each scenario gets a Run and the number of rounds, and raises or leaves a history."""
+import os
+
+import place
+from harness import broker
+from subject import PATIENCE, Run
+
+FAILED_EXIT = 1  # docs/operations.md: the metadata log or the last log dir failed while the broker ran
+
+
+def kill(stage, rounds):
+    """kill -9 at random moments; every second start is itself killed, up to three times, before it may finish."""
+    run = stage.run("kill")
+    run.start()
+    for turn in range(rounds):
+        run.wait_for_progress()
+        run.moment(0.05, 1.5)
+        run.process.kill()
+        if turn % 2:
+            run.start_again_interrupted(kills=run.chance.randint(1, 3))
+        else:
+            run.start_again()
+    run.wait_for_progress()
+    run.finish()
+
+
+def pause(stage, rounds):
+    """SIGSTOP until every client has given up waiting for an answer, then SIGCONT: late requests meet their repetitions."""
+    run = stage.run("pause")
+    run.start(group=False)
+    for each in run.loads:
+        each.end()
+    run.begin_load({"socket.timeout.ms": 1500, "request.timeout.ms": 1000})
+    for _ in range(rounds):
+        run.wait_for_progress()
+        run.moment(0.05, 1)
+        before = [each.errors for each in run.loads]
+        run.process.pause()
+        broker.wait_for("every client sees an error",
+                        lambda: all(each.errors > errors for each, errors in zip(run.loads, before)), PATIENCE)
+        run.process.resume()
+    run.wait_for_progress()
+    run.finish()
+
+
+def full(stage, rounds):
+    """A file system without room: produce is refused, fetch goes on; with room again produce goes on by itself. The
+    broker is killed and started on the full file system, too."""
+    run = stage.run("full", settings={"stele.http.port": "-1"})
+    disk = stage.tmpfs(run.layout.log_dirs[0], megabytes=192)
+    filler = place.Filler(disk.path)
+    run.start()
+    for turn in range(rounds):
+        run.wait_for_progress()
+        run.moment(0.05, 1)
+        filler.fill(leave=run.chance.choice((0, 4096, 1 << 16)))
+        run.wait_for_refusal()
+        run.look()
+        if turn % 2:
+            run.process.kill()
+            run.start_again()
+            run.wait_for_refusal()
+            run.look()
+        filler.remove()
+        run.wait_for_progress()
+    run.finish()
+
+
+def read_only_one_of_two(stage, rounds):
+    """The second log dir turns read-only: it goes offline alone. After it is mended and the broker started, all goes on."""
+    run = stage.run("read-only, one of two log dirs", log_dirs=2, settings={"offsets.topic.num.partitions": "1"})
+    disk = stage.ext4(run.layout.log_dirs[1], megabytes=96)
+    run.start(group=False)
+    for _ in range(rounds):
+        run.wait_for_progress()
+        run.moment(0.05, 1)
+        fail_at_rest(run, disk)
+        run.wait_for_refusal(log_dir=1)
+        run.wait_for_progress(run.partitions_in(0), count=100)
+        run.process.stop()
+        disk.start_again()
+        run.start_again()
+        run.wait_for_progress()
+    run.finish()
+
+
+def read_only(stage, rounds):
+    """The only log dir turns read-only: the broker ends by itself with the exit code that says so."""
+    run = stage.run("read-only, the only log dir")
+    disk = stage.ext4(run.layout.log_dirs[0], megabytes=96)
+    run.start()
+    for _ in range(rounds):
+        run.wait_for_progress()
+        run.moment(0.05, 1)
+        fail_at_rest(run, disk)
+        ends_by_itself(run)
+        disk.start_again()
+        run.start_again()
+    run.wait_for_progress()
+    run.finish()
+
+
+def fail_at_rest(run, disk):
+    """Read-only from one moment on. What was written before that moment is on the disk, so that all of it must come back."""
+    run.process.pause()
+    disk.sync()
+    disk.abort()
+    run.process.resume()
+
+
+def ends_by_itself(run):
+    try:
+        code = run.process.wait_exit(PATIENCE)
+    except TimeoutError:
+        raise broker.BrokerError("the broker goes on without a log dir") from None
+    if code != FAILED_EXIT:
+        raise broker.BrokerError(f"the broker ended with {code}, not {FAILED_EXIT}:\n{run.process.tail()}")
+
+
+def power_loss(stage, rounds):
+    """Without power, under durability=replicated: the log opens, and what is missing is one suffix of each partition, past
+    its recovery point. The clients end before each loss, since producers may not outlive what they wrote."""
+    run = stage.run("power loss, durability=replicated", refusals=True, partitions=1)
+    disk = stage.ext4(run.layout.log_dirs[0], megabytes=256)
+    run.start()
+    for _ in range(rounds):
+        run.wait_for_progress()
+        run.moment(0.05, 6)
+        cut_power(run, disk)
+        for each in run.loads:
+            each.abandon()
+        run.reader.end()
+        disk.start_again()
+        floors = run.recovery_points()
+        run.start_again()
+        run.group.end()
+        run.look(floors)
+        run.begin_load()
+        run.follow()
+        run.begin_commits()
+    run.wait_for_progress()
+    run.finish()
+
+
+def power_loss_synced(stage, rounds):
+    """Without power, under durability=synced: nothing acknowledged or read is lost, and the producers live on."""
+    run = stage.run("power loss, durability=synced", settings={"stele.durability": "synced"})
+    disk = stage.ext4(run.layout.log_dirs[0], megabytes=256)
+    run.start()
+    for _ in range(rounds):
+        run.wait_for_progress()
+        run.moment(0.05, 3)
+        cut_power(run, disk)
+        disk.start_again()
+        run.start_again()
+    run.wait_for_progress()
+    run.finish()
+
+
+def cut_power(run, disk):
+    """Nothing happens between the loss and the end of the process: it is stopped."""
+    run.process.pause()
+    disk.cut_power()
+    run.process.kill()
+
+
+def failing(operation):
+    """Writes or syncs of the second log dir fail: it goes offline alone; nothing that was acknowledged is lost."""
+    def scenario(stage, rounds):
+        order = stage.directory / "order"
+        run = stage.run(f"EIO, {operation}", log_dirs=2, settings={"offsets.topic.num.partitions": "1"},
+                        environment={"LD_PRELOAD": str(stage.shim()), "STELE_CHAOS_ORDER": str(order)})
+        run.start(group=False)
+        for _ in range(rounds):
+            run.wait_for_progress()
+            run.moment(0.05, 1)
+            write_order(order, f"{operation} {run.layout.log_dirs[1]}")
+            broker.wait_for(f"a {operation} fails", order.with_suffix(".done").exists, PATIENCE)
+            run.wait_for_refusal(log_dir=1)
+            run.wait_for_progress(run.partitions_in(0), count=100)
+            end(run)
+            order.unlink()
+            order.with_suffix(".done").unlink()
+            run.start_again()
+            run.wait_for_progress()
+        run.finish()
+    scenario.__doc__ = f"{operation}: {failing.__doc__}"
+    return scenario
+
+
+def end(run):
+    """By SIGTERM or kill -9, as chance has it."""
+    if run.chance.random() < 0.5:
+        run.process.stop()
+    else:
+        run.process.kill()
+
+
+def write_order(path, text):
+    """The shim must never see half an order."""
+    path.with_suffix(".new").write_text(text)
+    os.rename(path.with_suffix(".new"), path)
+
+
+# name: (scenario, what it needs, rounds in short, rounds in full)
+SCENARIOS = {
+    "kill": (kill, None, 3, 40),
+    "pause": (pause, None, 1, 8),
+    "full": (full, "tmpfs", 0, 0),
+    "read-only-one-of-two": (read_only_one_of_two, "abort", 1, 6),
+    "read-only": (read_only, "abort", 1, 6),
+    "power-loss": (power_loss, "power", 1, 12),
+    "power-loss-synced": (power_loss_synced, "power", 1, 12),
+    "eio-write": (failing("write"), "shim", 1, 6),
+    "eio-short-write": (failing("short"), "shim", 0, 6),
+    "eio-sync": (failing("sync"), "shim", 1, 6),
+}
