@@ -22,25 +22,43 @@
 
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 
-/* The size up to which each file was synced, by its inode. Appending is all that a broker does to a log. */
+/* From where on each file, by its inode, holds what was written since its last good sync; -1: nothing. */
 enum { kFiles = 65536 };
-static struct synced_end {
+static struct unsynced {
   ino_t inode;
   dev_t device;
-  off_t end;
-} synced_ends[kFiles];
+  off_t from;
+} unsynced[kFiles];
 
-static struct synced_end* synced_end_of(int fd, struct stat* status) {
+static struct unsynced* unsynced_of(int fd, struct stat* status) {
   if (fstat(fd, status) != 0 || !S_ISREG(status->st_mode)) return NULL;
   for (size_t i = 0; i < kFiles; ++i) {
-    struct synced_end* slot = &synced_ends[(status->st_ino + i) % kFiles];
+    struct unsynced* slot = &unsynced[(status->st_ino + i) % kFiles];
     if (slot->inode == 0) {
-      slot->inode = status->st_ino;
-      slot->device = status->st_dev;
+      *slot = (struct unsynced){status->st_ino, status->st_dev, -1};
     }
     if (slot->inode == status->st_ino && slot->device == status->st_dev) return slot;
   }
   return NULL;
+}
+
+static void note_write(int fd, off_t from) {
+  struct stat status;
+  pthread_mutex_lock(&guard);
+  struct unsynced* slot = unsynced_of(fd, &status);
+  if (slot && (slot->from < 0 || from < slot->from)) slot->from = from;
+  pthread_mutex_unlock(&guard);
+}
+
+/* Takes what a sync that begins now is about. */
+static off_t take_unsynced(int fd) {
+  struct stat status;
+  pthread_mutex_lock(&guard);
+  struct unsynced* slot = unsynced_of(fd, &status);
+  const off_t from = slot ? slot->from : -1;
+  if (slot) slot->from = -1;
+  pthread_mutex_unlock(&guard);
+  return from;
 }
 
 static void real_write(int fd, const void* from, size_t size) {
@@ -88,24 +106,18 @@ static int fail(void) {
 static int sync_or_fail(int fd, int (*real)(int)) {
   char found[16] = "";
   struct stat status;
+  const off_t from = take_unsynced(fd);
   if (!ordered(fd, "sync", "lose", found)) {
-    off_t end = fstat(fd, &status) == 0 ? status.st_size : 0;
     const int result = real(fd);
-    if (result == 0) {
-      pthread_mutex_lock(&guard);
-      struct synced_end* slot = synced_end_of(fd, &status);
-      if (slot) slot->end = end;
-      pthread_mutex_unlock(&guard);
-    }
+    if (result != 0 && from >= 0) note_write(fd, from);
     return result;
   }
   if (strcmp(found, "lose") == 0) {
-    pthread_mutex_lock(&guard);
-    struct synced_end* slot = synced_end_of(fd, &status);
-    if (slot && slot->end < status.st_size) {
-      fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, slot->end, status.st_size - slot->end);
+    if (from >= 0 && fstat(fd, &status) == 0 && from < status.st_size) {
+      if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, status.st_size - from) != 0) abort();
     }
-    pthread_mutex_unlock(&guard);
+  } else if (from >= 0) {
+    note_write(fd, from);
   }
   return fail();
 }
@@ -136,6 +148,7 @@ ssize_t pwritev(int fd, const struct iovec* parts, int count, off_t offset) {
   if (!real) real = dlsym(RTLD_NEXT, "pwritev");
   if (!real_one) real_one = dlsym(RTLD_NEXT, "pwrite");
   char found[16] = "";
+  note_write(fd, offset);
   if (!ordered(fd, "write", "short", found)) return real(fd, parts, count, offset);
   if (strcmp(found, "short") == 0 && count > 0) {
     /* The half of the first part reaches the file. That the call fails nevertheless is what happens when a write-back

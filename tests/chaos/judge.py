@@ -15,6 +15,8 @@ session of the producer that sent it and its number there; numbers rise in the o
     commit    g, topic, p, o              a group's offset, written down before it is sent
     committed g, topic, p, o              the broker said yes
     offset    g, topic, p, o, lossy       read back; lossy: a power loss may have taken the latest commits
+    create, created, delete, deleted name topics of their own, in the same two steps
+    topics    names                       every topic that the broker lists
     note      what                        a fault, for those who read the file
 A value that nobody sent is s = "?", with its first bytes as n."""
 import collections
@@ -37,7 +39,7 @@ class Judge:
         self.all_acked = {(e["s"], e["n"]) for e in events if e["e"] == "ack"}
         self.partitions = collections.defaultdict(Partition)
         self.last_ack, self.last_read = {}, {}
-        self.attempted, self.committed = {}, {}
+        self.attempted, self.committed, self.topics = {}, {}, {}
 
     def problem(self, key, text):
         """A few of one kind in one partition are enough."""
@@ -149,6 +151,20 @@ class Judge:
             self.problem(key, f"group {event['g']} finds {event['o']}, which it never committed")
         if event.get("lossy"):
             self.committed[at] = event["o"]
+
+    def _topics(self, event):
+        """What the events before say of each name; the last one counts."""
+        names = set(event["names"])
+        for name, last in self.topics.items():
+            if last == "created" and name not in names:
+                self.problems.append(f"topic {name} was created and is gone")
+            if last == "deleted" and name in names:
+                self.problems.append(f"topic {name} was deleted and is back")
+
+    def _made(self, event):
+        self.topics[event["name"]] = event["e"]
+
+    _create = _created = _delete = _deleted = _made
 
     def _fail(self, event):
         if not self.events[0].get("refusals"):

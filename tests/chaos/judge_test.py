@@ -231,5 +231,26 @@ class Others(Histories):
         self.assert_fine()
 
 
+class Topics(Histories):
+    def told(self, *kinds, listed):
+        self.events += [{"e": kind, "name": "t"} for kind in kinds]
+        self.events.append({"e": "topics", "names": ["it", "qt", *(["t"] if listed else [])]})
+
+    def test_a_topic_that_was_created_and_is_gone_is_seen(self):
+        self.told("create", "created", listed=False)
+        self.assert_seen("created and is gone")
+
+    def test_a_topic_that_was_deleted_and_is_back_is_seen(self):
+        self.told("create", "created", "delete", "deleted", listed=True)
+        self.assert_seen("deleted and is back")
+
+    def test_what_was_not_answered_may_have_happened_or_not(self):
+        for kinds in (["create"], ["create", "created", "delete"]):
+            for listed in (False, True):
+                self.setUp()
+                self.told(*kinds, listed=listed)
+                self.assert_fine()
+
+
 if __name__ == "__main__":
     unittest.main()

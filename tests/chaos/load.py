@@ -8,6 +8,7 @@ import threading
 from harness import broker
 
 FILLER = bytes(33 + (i * i + i // 7) % 90 for i in range(16384))
+LIMIT = {"request_timeout": 20, "operation_timeout": 20}
 UNDER_WAY_MAX = 100  # records of one partition
 RECONNECT = {"log_level": 0, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "retry.backoff.ms": 20,
              "retry.backoff.max.ms": 200, "topic.metadata.refresh.interval.ms": 2000, "socket.timeout.ms": 10000}
@@ -186,6 +187,50 @@ class Committing(threading.Thread):
         self.join(60)
         if self.is_alive():
             raise broker.BrokerError("a commit neither succeeds nor fails")
+
+    def leave(self):
+        self._ending.set()
+
+
+class Administering(threading.Thread):
+    """Creates topics and deletes every second one."""
+
+    def __init__(self, history, address, turn):
+        super().__init__(daemon=True)
+        from confluent_kafka.admin import AdminClient
+        self.history, self._turn, self._ending, self._done = history, turn, threading.Event(), 0
+        self._admin = AdminClient({"bootstrap.servers": address} | RECONNECT)
+
+    def run(self):
+        from confluent_kafka.admin import NewTopic
+        number = 0
+        while not self._ending.is_set() and number < 200:
+            name, number = f"made-{self._turn}-{number}", number + 1
+            made = self._do("create", "created", name, lambda: self._admin.create_topics([NewTopic(name, 1, 1)], **LIMIT))
+            if made and number % 2:
+                self._do("delete", "deleted", name, lambda: self._admin.delete_topics([name], **LIMIT))
+            self._ending.wait(0.3)  # the pace of the load
+
+    def _do(self, before, after, name, act):
+        from confluent_kafka import KafkaException
+        self.history.add(before, name=name)
+        try:
+            act()[name].result()
+        except KafkaException:
+            return False
+        self.history.add(after, name=name)
+        self._done += 1
+        return True
+
+    def wait_for_more(self, seconds):
+        before = self._done
+        broker.wait_for("topics can be created", lambda: self._done > before or not self.is_alive(), seconds)
+
+    def end(self):
+        self._ending.set()
+        self.join(60)
+        if self.is_alive():
+            raise broker.BrokerError("a topic is neither created nor refused")
 
     def leave(self):
         self._ending.set()

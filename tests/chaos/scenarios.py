@@ -8,20 +8,23 @@ from subject import PATIENCE, Run
 FAILED_EXIT = 1  # docs/operations.md: the metadata log or the last log dir failed while the broker ran
 
 
-def kill(stage, rounds):
-    """kill -9 at random moments; every second start is itself killed, up to three times, before it may finish."""
-    run = stage.run("kill")
-    run.start()
-    for turn in range(rounds):
+def killing(durability):
+    def scenario(stage, rounds):
+        run = stage.run(f"kill, durability={durability}", settings={"stele.durability": durability})
+        run.start(admin=True)
+        for turn in range(rounds):
+            run.wait_for_progress()
+            run.moment(0.05, 1.5)
+            run.process.kill()
+            if turn % 2:
+                run.start_again_interrupted(kills=run.chance.randint(1, 3))
+            else:
+                run.start_again()
         run.wait_for_progress()
-        run.moment(0.05, 1.5)
-        run.process.kill()
-        if turn % 2:
-            run.start_again_interrupted(kills=run.chance.randint(1, 3))
-        else:
-            run.start_again()
-    run.wait_for_progress()
-    run.finish()
+        run.finish()
+    scenario.__doc__ = f"""kill -9 at random moments, durability={durability}; every second start is itself killed, up to
+    three times, before it may finish."""
+    return scenario
 
 
 def pause(stage, rounds):
@@ -68,7 +71,7 @@ def full(stage, rounds):
 
 def read_only_one_of_two(stage, rounds):
     """The second log dir turns read-only: it goes offline alone. After it is mended and the broker started, all goes on."""
-    run = stage.run("read-only, one of two log dirs", log_dirs=2, settings={"offsets.topic.num.partitions": "1"})
+    run = stage.run("read-only, one of two log dirs", log_dirs=2)
     disk = stage.ext4(run.layout.log_dirs[1], megabytes=96)
     run.start(group=False)
     for _ in range(rounds):
@@ -122,7 +125,7 @@ def power_loss(stage, rounds):
     its recovery point. The clients end before each loss, since producers may not outlive what they wrote."""
     run = stage.run("power loss, durability=replicated", refusals=True, partitions=1)
     disk = stage.ext4(run.layout.log_dirs[0], megabytes=256)
-    run.start()
+    run.start(admin=True)
     for _ in range(rounds):
         run.wait_for_progress()
         run.moment(0.05, 6)
@@ -134,24 +137,37 @@ def power_loss(stage, rounds):
         floors = run.recovery_points()
         run.start_again()
         run.group.end()
+        run.admin.end()
         run.look(floors)
         run.begin_load()
         run.follow()
         run.begin_commits()
+        run.begin_admin()
     run.wait_for_progress()
     run.finish()
 
 
 def power_loss_synced(stage, rounds):
-    """Without power, under durability=synced: nothing acknowledged or read is lost, and the producers live on."""
+    """Without power, under durability=synced: nothing acknowledged or read is lost, and the producers live on. In some
+    rounds the broker runs on for a moment on a disk that answers every call with an error, in some the power goes again
+    during the start."""
     run = stage.run("power loss, durability=synced", settings={"stele.durability": "synced"})
     disk = stage.ext4(run.layout.log_dirs[0], megabytes=256)
-    run.start()
+    run.start(admin=True)
     for _ in range(rounds):
         run.wait_for_progress()
         run.moment(0.05, 3)
-        cut_power(run, disk)
+        if run.chance.random() < 0.4:
+            disk.cut_power()
+            ends_by_itself(run)
+        else:
+            cut_power(run, disk)
         disk.start_again()
+        if run.chance.random() < 0.4:
+            run.process.launch()
+            run.moment(0, 0.2)
+            cut_power(run, disk)
+            disk.start_again()
         run.start_again()
     run.wait_for_progress()
     run.finish()
@@ -164,11 +180,10 @@ def cut_power(run, disk):
     run.process.kill()
 
 
-def failing(operation):
-    """Writes or syncs of the second log dir fail: it goes offline alone; nothing that was acknowledged is lost."""
+def failing(operation, durability="replicated"):
     def scenario(stage, rounds):
         order = stage.directory / "order"
-        run = stage.run(f"EIO, {operation}", log_dirs=2, settings={"offsets.topic.num.partitions": "1"},
+        run = stage.run(f"EIO, {operation}", log_dirs=2, settings={"stele.durability": durability},
                         environment={"LD_PRELOAD": str(stage.shim()), "STELE_CHAOS_ORDER": str(order)})
         run.start(group=False)
         for _ in range(rounds):
@@ -184,7 +199,8 @@ def failing(operation):
             run.start_again()
             run.wait_for_progress()
         run.finish()
-    scenario.__doc__ = f"{operation}: {failing.__doc__}"
+    scenario.__doc__ = f"""EIO ({operation}) in the second log dir, durability={durability}: it goes offline alone; nothing
+    that was acknowledged is lost."""
     return scenario
 
 
@@ -204,14 +220,16 @@ def write_order(path, text):
 
 # name: (scenario, what it needs, rounds in short, rounds in full)
 SCENARIOS = {
-    "kill": (kill, None, 3, 40),
-    "pause": (pause, None, 1, 8),
+    "kill": (killing("replicated"), None, 3, 60),
+    "kill-synced": (killing("synced"), None, 0, 40),
+    "pause": (pause, None, 1, 12),
     "full": (full, "tmpfs", 0, 0),
-    "read-only-one-of-two": (read_only_one_of_two, "abort", 1, 6),
-    "read-only": (read_only, "abort", 1, 6),
-    "power-loss": (power_loss, "power", 1, 12),
-    "power-loss-synced": (power_loss_synced, "power", 1, 12),
-    "eio-write": (failing("write"), "shim", 1, 6),
-    "eio-short-write": (failing("short"), "shim", 0, 6),
-    "eio-sync": (failing("sync"), "shim", 1, 6),
+    "read-only-one-of-two": (read_only_one_of_two, "abort", 1, 12),
+    "read-only": (read_only, "abort", 1, 12),
+    "power-loss": (power_loss, "power", 1, 20),
+    "power-loss-synced": (power_loss_synced, "power", 1, 40),
+    "eio-write": (failing("write"), "shim", 1, 12),
+    "eio-short-write": (failing("short"), "shim", 0, 12),
+    "eio-sync": (failing("sync"), "shim", 1, 12),
+    "eio-lost-pages-synced": (failing("lose", "synced"), "shim", 1, 12),
 }

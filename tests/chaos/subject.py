@@ -49,11 +49,12 @@ class Run:
         self.chance = random.Random(f"{seed} {name}")
         self.history = load.History(name, seed, refusals)
         self.layout = broker.Layout(directory / "broker", log_dirs=log_dirs,
-                                    settings={"log.segment.bytes": "1048576",
+                                    settings={"log.segment.bytes": self.chance.choice(("1048576", "1048576", "33554432")),
+                                              "stele.shards": str(self.chance.randint(1, 3)),
                                               "replica.high.watermark.checkpoint.interval.ms": "300",
                                               "log.flush.offset.checkpoint.interval.ms": "300"} | (settings or {}))
         self.process = Subject(self.layout, program_environment)
-        self.topics, self.loads, self.reader, self.group = {}, [], None, None
+        self.topics, self.loads, self.reader, self.group, self.admin = {}, [], None, None, None
         self._turn = self._readers = 0
 
     def note(self, text):
@@ -61,7 +62,7 @@ class Run:
 
     # The clients.
 
-    def start(self, kinds=tuple(load.KINDS), group=True):
+    def start(self, kinds=tuple(load.KINDS), group=True, admin=False):
         """Starts the broker, makes the topics and begins to load them."""
         self.process.start()
         self.client = Client(self.layout.address)
@@ -73,6 +74,8 @@ class Run:
         self.follow()
         if group:
             self.begin_commits()
+        if admin:
+            self.begin_admin()
 
     def begin_load(self, settings=None):
         self._turn += 1
@@ -90,18 +93,24 @@ class Run:
         self.group = load.Committing(self.history, self.layout.address, next(iter(self.topics)))
         self.group.start()
 
+    def begin_admin(self):
+        self.admin = load.Administering(self.history, self.layout.address, self._turn)
+        self.admin.start()
+
     def wait_for_progress(self, partitions=None, count=1):
         """Every producer gets acknowledgements in each of `partitions` ({topic: numbers}, all when None)."""
         for each in self.loads:
             each.wait_for_more(PATIENCE, None if partitions is None else partitions[each.topic], count)
         self.reader.wait_for_more(PATIENCE)
-        if self.group:
-            self.group.wait_for_more(PATIENCE)
+        for each in (self.group, self.admin):
+            if each:
+                each.wait_for_more(PATIENCE)
 
     def stop_readers(self):
         self.reader.end()
-        if self.group:
-            self.group.end()
+        for each in (self.group, self.admin):
+            if each:
+                each.end()
 
     def finish(self):
         """Ends the clients, reads everything back, stops the broker cleanly and starts it once more for a last look."""
@@ -119,6 +128,8 @@ class Run:
         load.scan(self.history, self.layout.address, self.topics, floors)
         if self.group:
             load.look_up_commits(self.history, self.client, self.group.topic, floors is not None)
+        if self.admin:
+            self.history.add("topics", names=sorted(self.client.topics()))
 
     # The broker.
 
@@ -181,7 +192,7 @@ class Run:
     def close(self):
         """Takes everything down, whatever state it is in."""
         self.process.kill()
-        for each in [*self.loads, self.reader, self.group]:
+        for each in [*self.loads, self.reader, self.group, self.admin]:
             if each:
                 each.leave()
 
