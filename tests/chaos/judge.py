@@ -189,7 +189,8 @@ def figures(events):
     count = collections.Counter(e["e"] for e in events)
     rows = {(e["topic"], e["p"]): len(e["rows"]) for e in events if e["e"] == "scan"}
     text = f"{count['send']} sent, {count['ack']} acknowledged, {sum(rows.values())} read back"
-    return text + (f", {count['fail']} refused" if count["fail"] else "")
+    parts = [(count["fail"], "refused"), (count["committed"], "offsets committed"), (count["created"], "topics created")]
+    return ", ".join([text, *(f"{number} {what}" for number, what in parts if number)])
 
 
 def main():

@@ -40,7 +40,6 @@ def must(*command):
 
 class Tmpfs:
     """A file system of a fixed size in memory."""
-    needs = "mount of a tmpfs"
 
     def __init__(self, path, megabytes):
         self.path = pathlib.Path(path)
@@ -53,7 +52,6 @@ class Tmpfs:
 
 class Ext4:
     """ext4 in a file, by a loop device that goes with its mount."""
-    needs = "mount of a loop device"
 
     def __init__(self, image, path, megabytes):
         self.image, self.path = pathlib.Path(image), pathlib.Path(path)
@@ -129,12 +127,16 @@ def build_shim(directory):
     return path
 
 
+NEEDS = {"shim": "a C compiler", "tmpfs": "a mount of a tmpfs", "abort": "an ext4 on a loop device, and remount,abort",
+         "power": "an ext4 on a loop device, and its shutdown"}
+
+
 def missing(need, directory):
-    """Why this machine cannot do what `need` names, or None. Tried out, not guessed."""
+    """What this machine lacks of what a scenario needs, or None. Tried out, not guessed."""
     trial = directory / "trial"
     try:
         if need == "shim":
-            return None if shutil.which("cc") else "no C compiler"
+            return None if shutil.which("cc") else NEEDS[need]
         place = Tmpfs(trial, 1) if need == "tmpfs" else Ext4(directory / "trial.img", trial, 8)
         try:
             if need == "power":
@@ -145,7 +147,7 @@ def missing(need, directory):
             place.unmount()
         return None
     except OSError as error:
-        return str(error)
+        return f"{NEEDS[need]}: {str(error).splitlines()[0].rsplit(': ', 1)[-1]}"
     finally:
         shutil.rmtree(trial, ignore_errors=True)
         (directory / "trial.img").unlink(missing_ok=True)

@@ -49,21 +49,20 @@ def pause(stage, rounds):
 def full(stage, rounds):
     """A file system without room: produce is refused, fetch goes on; with room again produce goes on by itself. The
     broker is killed and started on the full file system, too."""
-    run = stage.run("full", settings={"stele.http.port": "-1"})
+    run = stage.run("full", settings={"stele.log.dir.check.interval.ms": "100"})
     disk = stage.tmpfs(run.layout.log_dirs[0], megabytes=192)
     filler = place.Filler(disk.path)
     run.start()
     for turn in range(rounds):
         run.wait_for_progress()
         run.moment(0.05, 1)
-        filler.fill(leave=run.chance.choice((0, 4096, 1 << 16)))
+        filler.fill(leave=run.chance.choice((0, 4096, 1 << 16, 4 << 20)))
         run.wait_for_refusal()
         run.look()
         if turn % 2:
             run.process.kill()
             run.start_again()
             run.wait_for_refusal()
-            run.look()
         filler.remove()
         run.wait_for_progress()
     run.finish()
@@ -180,6 +179,23 @@ def cut_power(run, disk):
     run.process.kill()
 
 
+def failing_metadata(stage, rounds):
+    """EIO in the log dir of the metadata log: the broker ends by itself, though another log dir is sound."""
+    order = stage.directory / "order"
+    run = stage.run("EIO in the metadata log dir", log_dirs=2,
+                    environment={"LD_PRELOAD": str(stage.shim()), "STELE_CHAOS_ORDER": str(order)})
+    run.start(admin=True)
+    for _ in range(rounds):
+        run.wait_for_progress()
+        run.moment(0.05, 1)
+        write_order(order, f"{run.chance.choice(('write', 'short', 'sync'))} {run.layout.log_dirs[0]}")
+        ends_by_itself(run)
+        order.unlink()
+        run.start_again()
+    run.wait_for_progress()
+    run.finish()
+
+
 def failing(operation, durability="replicated"):
     def scenario(stage, rounds):
         order = stage.directory / "order"
@@ -231,5 +247,6 @@ SCENARIOS = {
     "eio-write": (failing("write"), "shim", 1, 12),
     "eio-short-write": (failing("short"), "shim", 0, 12),
     "eio-sync": (failing("sync"), "shim", 1, 12),
+    "eio-metadata": (failing_metadata, "shim", 0, 20),
     "eio-lost-pages-synced": (failing("lose", "synced"), "shim", 1, 12),
 }

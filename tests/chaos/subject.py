@@ -148,11 +148,13 @@ class Run:
     def start_again_interrupted(self, kills):
         """kill -9 at random moments of the start, then a start that is left alone."""
         for _ in range(kills):
+            since = self.process.log_size()
             self.process.launch()
             try:
                 code = self.process.wait_exit(self.chance.uniform(0, self.start_seconds * 1.2))
             except TimeoutError:
                 self.process.kill()
+                self.interrupted += not self.process.logged("ready: ", since)
             else:
                 raise broker.BrokerError(f"the broker ended during its start with {code}:\n{self.process.tail()}")
         before = time.monotonic()
@@ -160,6 +162,7 @@ class Run:
         self.start_seconds = time.monotonic() - before
 
     start_seconds = 0.2
+    interrupted = 0
 
     def log_dir_of(self, topic, partition):
         """The index of the log dir that has the partition, by its directory."""
@@ -200,4 +203,5 @@ class Run:
         return judge.problems(list(self.history.events))
 
     def figures(self):
-        return judge.figures(list(self.history.events))
+        text = judge.figures(list(self.history.events))
+        return text + (f", {self.interrupted} starts cut short" if self.interrupted else "")
