@@ -90,6 +90,7 @@ base::Task<base::Result<void>> ControllerHost::append(const metadata::Records& r
     co_return fail("the metadata log did not take a write; its state on disk is unknown");
   }
   bytes_since_snapshot_ += size;
+  if (shard_.maybe("controller.late_publish")) co_await base::yield(shard_.executor());
   publish();
   tend();
   co_return base::Result<void>{};
@@ -117,9 +118,10 @@ base::Error ControllerHost::fail(std::string reason) {
 
 void ControllerHost::tend() {
   if (failure_ || writing_snapshot_ || core_ == nullptr || bytes_since_snapshot_ == 0) return;
+  const bool early = shard_.maybe("controller.early_snapshot");
   const bool by_time =
       options_.interval_max > base::Duration{0} && shard_.clock().now() - last_snapshot_ >= options_.interval_max;
-  if (!by_time && bytes_since_snapshot_ < options_.bytes_between) return;
+  if (!early && !by_time && bytes_since_snapshot_ < options_.bytes_between) return;
   writing_snapshot_ = true;
   bytes_since_snapshot_ = 0;
   last_snapshot_ = shard_.clock().now();

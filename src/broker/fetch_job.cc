@@ -47,6 +47,7 @@ base::Task<void> fetch_one(BrokerShard& at, FetchItem& item, FetchParams params,
     item.code = read.error().code;
     co_return;
   }
+  if (at.shard().maybe("fetch.late_answer")) co_await base::yield(at.shard().executor());
   item.records = read->batches;
   item.buffer = std::move(read->buffer);
   if (!params.read_committed) co_return;
@@ -114,6 +115,10 @@ base::Task<std::vector<FetchItem>> fetch_here(BrokerShard& at, std::vector<Fetch
 
 base::Task<void> wait_for_growth(BrokerShard& home, std::vector<WatchItem> items, int64_t bytes_wanted,
                                  base::MonoTime deadline) {
+  if (home.shard().maybe("fetch.early_wake")) {
+    co_await base::yield(home.shard().executor());
+    co_return;
+  }
   std::vector<std::vector<WatchItem>> by_shard(home.shard_count());
   size_t shards = 0;
   for (const WatchItem& item : items) {

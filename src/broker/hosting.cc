@@ -110,7 +110,8 @@ base::Task<bool> tend_here(BrokerShard& at, bool retention) {
     }
     log.expire_producers(now);
     if (done.ok()) done = co_await log.sweep(now);
-    if (done.ok()) done = co_await log.close_idle(at.shard().clock().now(), kFileIdle);
+    const bool early = at.shard().maybe("broker.early_idle");
+    if (done.ok()) done = co_await log.close_idle(at.shard().clock().now(), early ? base::Duration{} : kFileIdle);
     if (!done.ok()) at.shard().log().warn("{}: {}", partition->name(), done.error().message);
   }
   co_return true;

@@ -64,6 +64,7 @@ void LogDirs::take_offline(size_t index, std::string reason) {
   if (dir.offline) return;
   dir.offline = true;
   dir.failure = std::move(reason);
+  shard_.mark("broker.log_dir_offline");
   shard_.log().error(
       "log dir {} is offline: {}. Its partitions answer KAFKA_STORAGE_ERROR until the cause is mended and the "
       "broker is started again",

@@ -78,6 +78,7 @@ base::Task<void> ProduceJob::run(std::shared_ptr<ProduceJob> job, BrokerShard& a
       item.result.message = counted.error().message;
     }
   }
+  if (at.shard().maybe("produce.late_answer")) co_await base::yield(at.shard().executor());
   partitions.clear();
   if (&at == &home) {
     job->part_done();

@@ -134,6 +134,8 @@ base::Task<base::Result<void>> PartitionLog::submit(Work work) {
 base::Task<void> PartitionLog::work_off() {
   co_await base::yield(shard_.executor());
   while (!queue_.empty() && !failure_) {
+    if (shard_.maybe("log.late_step")) co_await base::yield(shard_.executor());
+    if (failure_) break;
     if (!queue_.front().work) {
       auto written = co_await write_gathered();
       if (!written.ok()) fail(std::move(written).error());
@@ -160,6 +162,7 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
   base::Offset end;
   for (const Step& step : queue_) {
     if (step.work || step.segment != segment || parts.size() == kPartsMax) break;
+    if (!parts.empty() && shard_.maybe("log.small_write")) break;
     parts.push_back({const_cast<std::byte*>(step.bytes.data()), step.bytes.size()});  // NOLINT: iovec is for reads too
     bytes += step.bytes.size();
     end = step.end;
@@ -170,6 +173,7 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
   if (failure_) co_return *failure_;  // a sync failed meanwhile: the queue is gone
   if (!written.ok()) {
     // What the write left behind is no batch that anyone was told of.
+    shard_.mark("log.write_undone");
     if (auto cut = co_await file->truncate(position); !cut.ok()) {
       shard_.log().error("{}: the failed write could not be undone: {}", place_.name, cut.error().message);
     }
@@ -180,9 +184,8 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
   written_end_ = end;
   written_bytes_ += bytes;
   wake();
-  if (options_.synced) {
-    request_flush();
-  } else if (observer_ != nullptr) {
+  if (options_.synced || shard_.maybe("log.early_flush")) request_flush();
+  if (!options_.synced && observer_ != nullptr) {
     observer_->on_counted(*this);
   }
   co_return base::Result<void>{};
@@ -190,7 +193,8 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
 
 // Everything of `old` is written by now.
 base::Task<base::Result<void>> PartitionLog::finish_roll(SegmentPtr old, SegmentPtr next, base::ByteVector snapshot) {
-  STELE_CO_TRY(co_await old->write_indexes());
+  // Recovery goes back to a segment whose indexes are not written.
+  if (!shard_.maybe("log.late_indexes")) STELE_CO_TRY(co_await old->write_indexes());
   STELE_CO_TRY(co_await next->create());
   STELE_CO_TRY_ASSIGN(
       const std::unique_ptr<io::File> snapshot_file,
@@ -205,6 +209,7 @@ base::Task<base::Result<void>> PartitionLog::finish_roll(SegmentPtr old, Segment
 
 void PartitionLog::fail(base::Error error) {
   if (failure_) return;
+  shard_.mark("log.failed");
   if (error.code != ErrorCode::kKafkaStorageError) error.code = ErrorCode::kKafkaStorageError;
   failure_ = std::move(error);
   assigned_end_ = written_end_;
@@ -303,6 +308,7 @@ base::Task<base::Result<void>> PartitionLog::flush_written() {
   if (std::exchange(directory_dirty_, false)) STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
   if (generation != generation_) {
     // What was synced may be cut off by now; what is left of it is synced again for those who wait.
+    shard_.mark("log.cut_while_syncing");
     flush_target_ = synced_end_;
     flush_again_ = true;
     co_return base::Result<void>{};

@@ -84,7 +84,8 @@ void PartitionLog::take_in(const record::BatchView& batch, const ProducerAppend&
 void PartitionLog::roll_if_needed(const record::BatchView& batch, size_t bytes, base::Offset last,
                                   base::Timestamp now) {
   const RollQuestion question{bytes, last, batch.max_timestamp(), now};
-  if (!active().should_roll(question, options_)) return;
+  const bool early = active().size() > 0 && shard_.maybe("log.early_roll");
+  if (!early && !active().should_roll(question, options_)) return;
   roll_at(std::max(batch.base_offset(), assigned_end_), now);
 }
 

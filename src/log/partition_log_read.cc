@@ -145,11 +145,13 @@ base::Task<base::Result<ReadResult>> PartitionLog::read(base::Offset from, size_
                                                         bool at_least_one) {
   STELE_CO_TRY(check_range(from));
   last_use_ = shard_.clock().now();
+  if (at_least_one && shard_.maybe("log.short_read")) bytes_max = 1;
   SegmentPtr segment = segment_for(from);
   while (segment && segment->base() < std::min(limit, written_end_)) {
     const uint64_t generation = generation_;
     auto found = co_await read_segment(segment, from, bytes_max, std::min(limit, written_end_), at_least_one);
     if (generation != generation_ || segment->deleted()) {
+      shard_.mark("log.cut_while_reading");
       STELE_CO_TRY(check_range(from));
       segment = segment_for(from);
       continue;
@@ -230,6 +232,7 @@ bool PartitionLog::note_damage(const Segment& segment, uint64_t position) {
 
 base::Error PartitionLog::refuse_damage(const Segment& segment, uint64_t position, std::string_view why) {
   ++damage_.refusals;
+  shard_.mark("log.damage_refused");
   base::Error error{ErrorCode::kCorruptMessage,
                     fmt::format("{}/{}/{}: the batch at byte {} is damaged: {}", place_.log_dir->path(), place_.name,
                                 segment.file_name(kLogSuffix), position, why)};

@@ -252,6 +252,7 @@ base::Task<base::Result<void>> Recovery::recover_from(size_t first) {
   }
   while (l_.segments_.size() > kept) {
     const SegmentPtr segment = l_.segments_.back();
+    args_.shard->mark("recovery.segment_set_aside");
     args_.shard->log().warn("{}/{}: set aside with its {} bytes, the log ends before it at {}", args_.name,
                             segment->file_name(kLogSuffix), segment->size(), end_.value());
     l_.segments_.pop_back();
@@ -328,6 +329,7 @@ base::Task<base::Result<bool>> Recovery::check_segment(SegmentPtr segment) {
   segment->set_written(good);
   segment->seal();
   if (good < size) {
+    args_.shard->mark("recovery.tail_cut");
     args_.shard->log().warn("{}/{}/{}: cut from {} to {} bytes, the log ends at {}: {}", args_.log_dir->path(),
                             args_.name, segment->file_name(kLogSuffix), size, good, end_.value(), fault);
     if (end_ < args_.recovery_point) {

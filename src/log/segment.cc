@@ -46,7 +46,7 @@ uint64_t Segment::append(const record::BatchView& batch, int64_t index_interval_
   const uint64_t position = size_;
   if (position == 0) first_timestamp_ = batch.max_timestamp();
   note_timestamp(batch);
-  if (bytes_since_index_entry_ > index_interval_bytes) {
+  if (bytes_since_index_entry_ > index_interval_bytes && !place_.shard->maybe("log.no_index_entry")) {
     offset_index_.add(batch.last_offset(), static_cast<uint32_t>(position));
     time_index_.add(largest_, largest_offset_);
     bytes_since_index_entry_ = 0;
@@ -141,6 +141,7 @@ base::Task<base::Result<bool>> Segment::read_indexes() {
     damage = fmt::format("{}: an index has fewer entries than were written", place_.path(file_name(kLogSuffix)));
   }
   if (!damage.empty()) {
+    place_.shard->mark("log.index_rebuilt");
     place_.shard->log().warn("index made anew from the log: {}", damage);
     co_return false;
   }

@@ -377,7 +377,8 @@ Task<Result<void>> LocalLog::write_group(std::vector<std::shared_ptr<Append>> gr
     bytes += append->batch.size();
     parts.push_back({append->batch.data(), append->batch.size()});
   }
-  if (active().size > 0 && (roll_ || active().size + bytes > options_.segment_bytes)) {
+  const bool early = shard_.maybe("metadata.early_roll");
+  if (active().size > 0 && (roll_ || early || active().size + bytes > options_.segment_bytes)) {
     STELE_CO_TRY(co_await make_segment(active().end));
   }
   STELE_CO_TRY(co_await active_file_->write(active().size, parts));

@@ -90,7 +90,7 @@ Connection::Step Connection::step() {
       return result;
     }
     ++reads;
-    if (reads == kReadsPerStep) return Step::kAgain;
+    if (reads == kReadsPerStep || context_.shard.maybe("server.short_turn")) return Step::kAgain;
   }
   input_.settle(budget());
   return Step::kWait;

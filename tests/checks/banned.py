@@ -1,5 +1,5 @@
 """Above io/ there is no clock, randomness, thread, lock, file, socket or mutable global: these come in as parameters, so that
-the simulator can stand in for the world. tools/banned_allow.txt holds the exceptions with their reasons."""
+the simulator can stand in for the world. Nowhere does the order of hashes or addresses decide what comes next. tools/banned_allow.txt holds the exceptions with their reasons."""
 
 import re
 
@@ -22,6 +22,14 @@ RULES = {
 }
 RULES = {name: re.compile(pattern) for name, pattern in RULES.items()}
 
+# The order of an unordered container, or of addresses, differs from one run of the same seed to the next library, and
+# must not reach an effect.
+ADDRESS_KEYS = re.compile(r"\bstd::(multi)?(map|set)<\s*(const\s+)?[\w:]+(<[^<>]*>)?(\s+const)?\s*\*|\bstd::(multi)?(map|set)<\s*std::"
+                          r"(shared|unique)_ptr\b|\bstd::(less|greater|hash)<\s*(const\s+)?[\w:]+\s*\*")
+UNORDERED = re.compile(r"\bunordered_(?:multi)?(?:map|set)<")
+FOR_EACH = re.compile(r"\bfor\s*\((?:[^;(){}]|\([^;(){}]*\))*?[^:]:(?!:)\s*((?:[^(){};]|\([^(){};]*\))*)\)")
+ALGORITHM = re.compile(r"\b(?:std::)?ranges::(?!find\b|contains\b)\w+\(\s*(\*?[\w.>-]+)\s*[,)]|([\w.>-]+?)(?:\.|->)c?begin\(\)")
+
 # A static local or member that can change; `static` functions and constants are fine.
 STATIC = re.compile(r"(?:^|[{;])[ \t]*(?:inline\s+)?static\s+(?!const\b|constexpr\b|inline\s+const|inline\s+constexpr)([^;(){}=]*)"
                     r"(=|;|\{[^;]*\};)", re.M)
@@ -31,6 +39,43 @@ NOT_A_VARIABLE = re.compile(
     r"BENCHMARK|TEST|INSTANTIATE|\[\[)")
 NOT_A_TYPE = re.compile(r"^(template|class|struct|enum|union|using|[^=]*\))")
 VARIABLE = re.compile(r"^(static\s+|inline\s+|constinit\s+)*[\w:<>,\s*&]+[\s*&>]\**&?\w+(\[[^\]]*\])?\s*(=|\{|$)")
+
+
+def unordered_names(code):
+    """Variables, members and functions whose type is an unordered container."""
+    for match in UNORDERED.finditer(code):
+        depth, at = 1, match.end()
+        while depth and at < len(code):
+            depth += {"<": 1, ">": -1}.get(code[at], 0)
+            at += 1
+        name = re.match(r"\s*&?\s*(?:const\s+)?(\w+)\s*([;={(,)]|$)", code[at:])
+        if name:
+            yield name.group(1)
+
+
+def order_leaks(code, unordered):
+    """(offset, rule, text) of what gives an order that is no order."""
+    for match in ADDRESS_KEYS.finditer(code):
+        yield match.start(), "order", match.group(0)
+    for pattern in (FOR_EACH, ALGORITHM):
+        for match in pattern.finditer(code):
+            walked = next(group for group in match.groups() if group is not None).strip()
+            last = re.findall(r"\w+", re.sub(r"\([^()]*\)$", "", walked))
+            if last and last[-1] in unordered:
+                yield match.start(), "order", " ".join(match.group(0).split())[:60]
+
+
+def names_by_file():
+    """For each source, the unordered names that it declares."""
+    return {path: set(unordered_names(house.code_only(house.read(path)))) for path in house.files(".h", ".cc", under=("src/",))}
+
+
+def visible_names(path, text, declared):
+    """The unordered names of the file and of the headers that it includes by itself."""
+    names = set(declared.get(path, ()))
+    for header in re.findall(r'#include "([^"]+)"', text):
+        names |= declared.get("src/" + header, set())
+    return names
 
 
 def namespace_statements(code):
@@ -74,10 +119,12 @@ def globals_of(path, code):
 def main():
     allowed = house.AllowList("tools/banned_allow.txt")
     problems = []
+    declared = names_by_file()
     for path in house.files(".h", ".cc", under=("src/",)):
         layer = path.split("/")[1]
         is_test = path.endswith(("_test.cc", "_test.h"))
-        code = house.code_only(house.read(path))
+        text = house.read(path)
+        code = house.code_only(text)
         found = []
         for rule, pattern in RULES.items():
             if rule == "print" and layer == "app":
@@ -89,6 +136,8 @@ def main():
             found += [(house.line_of(code, m.start() + 1), rule, m.group(0).strip()) for m in pattern.finditer(code)]
         if not is_test:
             found += globals_of(path, code)
+            leaks = order_leaks(code, visible_names(path, text, declared))
+            found += [(house.line_of(code, at), rule, leak) for at, rule, leak in leaks]
         problems += [f"{path}:{line}: {rule}: {text}" for line, rule, text in found if not allowed.allows(path, rule)]
     house.verdict(problems + allowed.unused(), "Take it as a parameter, or name the exception in tools/banned_allow.txt.")
 

@@ -49,6 +49,22 @@ class Checks(unittest.TestCase):
         for line in ("co_await timer.sleep_until(t);", "log.read(offset);", "file->open(x);", "record_time(x);", "segment::read(x);"):
             self.assertFalse([r for r, p in banned.RULES.items() if p.search(" " + line)], line)
 
+    def test_orders_that_leak_are_found(self):
+        banned = load("banned")
+        header = "class C {\n  std::unordered_map<Key, std::shared_ptr<T>> by_key_;\n  std::map<Key, T> sorted_;\n};"
+        names = set(banned.unordered_names(header)) | set(banned.unordered_names("std::unordered_set<int> seen;"))
+        self.assertEqual(names, {"by_key_", "seen"})
+        for line in ("for (const auto& [key, value] : by_key_) send(key);", "for (auto& one : at.by_key_) f(one);",
+                     "for (int x : seen) f(x);", "std::ranges::for_each(by_key_, f);", "auto first = *seen.begin();",
+                     "std::vector<int> all(seen.begin(), seen.end());", "std::map<Partition*, int> ends;",
+                     "std::set<const Partition*> dirty;", "std::map<std::shared_ptr<T>, int> m;", "std::less<Node*> before;",
+                     "for (const auto& [key, value] : host->by_key_) {"):
+            self.assertTrue(list(banned.order_leaks(line, names)), line)
+        for line in ("for (const auto& [key, value] : sorted_) send(key);", "if (seen.contains(x)) f();", "auto it = by_key_.find(key);",
+                     "std::map<Key, Partition*> by_key;", "for (int i = 0; i < 3; ++i) f(by_key_.at(i));", "std::hash<Key> h;",
+                     "for (const Item& item : items) by_key_.erase(item.key);", "std::vector<Partition*> list;"):
+            self.assertFalse(list(banned.order_leaks(line, names)), line)
+
     def test_function_lengths_are_counted(self):
         sizes = load("sizes")
         code = "namespace a {\nstruct S {\n  int f() {\n    if (x) {\n    }\n    auto l = [&](int y) {\n      return y;\n    };\n    return 1;\n  }\n};\nint g(\n    int x) {\n  return x;\n}\nconst T kT[] = {\n  {f(1)},\n};\n}"

@@ -7,7 +7,32 @@ namespace stele::io {
 namespace {
 
 // Sorted. What the name tells first is who passes it.
-constexpr std::array<std::string_view, 0> kBranches{};
+constexpr auto kBranches = std::to_array<std::string_view>({
+    "broker.early_idle",
+    "broker.log_dir_offline",
+    "controller.early_snapshot",
+    "controller.late_publish",
+    "fetch.early_wake",
+    "fetch.late_answer",
+    "log.cut_while_reading",
+    "log.cut_while_syncing",
+    "log.damage_refused",
+    "log.early_flush",
+    "log.early_roll",
+    "log.failed",
+    "log.index_rebuilt",
+    "log.late_indexes",
+    "log.late_step",
+    "log.no_index_entry",
+    "log.short_read",
+    "log.small_write",
+    "log.write_undone",
+    "metadata.early_roll",
+    "produce.late_answer",
+    "recovery.segment_set_aside",
+    "recovery.tail_cut",
+    "server.short_turn",
+});
 
 }  // namespace
 

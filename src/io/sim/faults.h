@@ -68,8 +68,9 @@ struct DiskFaults {
   base::Duration slow_longest{};
   uint32_t stuck = 0;
   base::Duration stuck_for{};
-  std::optional<uint64_t> capacity_bytes;  // the sum of the sizes of its files; ENOSPC beyond, and shown by space()
-  bool read_only = false;                  // EROFS
+  std::optional<uint64_t> capacity_bytes =
+      {};                  // the sum of the sizes of its files; ENOSPC beyond, and shown by space()
+  bool read_only = false;  // EROFS
 };
 
 // How a power loss treats what was not synced: relative weights, drawn for each file (or directory).
@@ -89,6 +90,7 @@ inline constexpr PowerLoss kLoseAll{.prefix = 0, .subset = 0, .torn = 0, .zero_t
 struct NetworkFaults {
   uint32_t read_cut = kAlways / 4;  // a read gets a part of what is there
   uint64_t read_cut_largest = 0;    // ... of at most so many bytes; 0: any part
+  uint32_t write_cut = 0;           // a write takes a part of what is offered
   base::Duration latency_least = std::chrono::microseconds{20};
   base::Duration latency_mean = std::chrono::microseconds{100};  // above the least one, exponential
   // Of each piece that is sent:

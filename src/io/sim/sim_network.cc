@@ -73,6 +73,7 @@ struct SimNetwork::Link {
         half_open(derive_seed(seed, 5)),
         refuse_connect(derive_seed(seed, 6)),
         accept_delay(derive_seed(seed, 7)),
+        write_cut(derive_seed(seed, 8)),
         own_host(from == to) {}
 
   base::Duration draw_latency() {
@@ -89,6 +90,7 @@ struct SimNetwork::Link {
   Chance half_open;
   Chance refuse_connect;
   Chance accept_delay;
+  Chance write_cut;
   bool own_host;
   BranchCount cut_off;
 };
@@ -238,8 +240,9 @@ class SimStream final : public Stream {
   TransferResult try_write(std::span<const iovec> from) override {
     if (shut_ || out_.reader_gone) return {.status = Transfer::kError, .os_error = EPIPE};
     const size_t offered = total_bytes(from);
-    const size_t bytes = std::min(offered, out_.room());
+    size_t bytes = std::min(offered, out_.room());
     if (bytes == 0) return {offered == 0 ? Transfer::kDone : Transfer::kWouldBlock};
+    if (out_.link->write_cut.comes_true(out_.link->faults.write_cut)) bytes = 1 + out_.link->write_cut.below(bytes);
     Connection::Segment segment;
     segment.bytes.reserve(bytes);
     for (const iovec& part : from) {
@@ -406,6 +409,7 @@ void SimNetwork::count(std::map<std::string, BranchCount>& counts) const {
   const auto add = [&counts](const char* name, const Chance& chance) { counts[name] += chance.count(); };
   for (const auto& [hosts, link] : links_) {
     add("net.read_cut", link->read_cut);
+    add("net.write_cut", link->write_cut);
     add("net.stall", link->stall);
     add("net.reset", link->reset);
     add("net.half_open", link->half_open);
