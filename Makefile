@@ -1,7 +1,7 @@
 # What one can do with Stele's sources. `make help` lists it; scripts/install brings what a fresh Debian 12 lacks.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run test chaos test-asan test-tsan lint format docs clean install-build install-peers
+.PHONY: help build run test chaos test-asan test-tsan fuzz lint format docs clean install-build install-peers
 
 # A clone in another folder finds what this one has compiled.
 export CCACHE_BASEDIR ?= $(CURDIR)
@@ -46,6 +46,10 @@ test-tsan: install-build  ## unit tests under the thread sanitizer
 	cmake --build --preset tsan -j $(JOBS)
 	ctest --test-dir build/tsan --output-on-failure -j $(JOBS)
 
+TIME ?= 60
+fuzz: install-build  ## every fuzzer for TIME seconds (60) under the sanitizers; TARGETS="a b" for some of them
+	tests/fuzz/run --time $(TIME) --jobs $(JOBS) $(TARGETS)
+
 lint: build/release/build.ninja  ## house checks, format, clang-tidy on what differs from main (ALL=1 for all sources)
 	ctest --test-dir build/release --output-on-failure -R '^check_'
 	tools/tidy $(if $(ALL),--all)
@@ -59,4 +63,4 @@ docs: build/release/build.ninja  ## docs/configuration.md and docs/protocol.md, 
 	build/release/stele docs protocol >docs/protocol.md
 
 clean:  ## remove what was built (not the data in build/run)
-	rm -rf build/release build/debug build/asan build/tsan
+	rm -rf build/release build/debug build/asan build/tsan build/fuzz

@@ -28,8 +28,10 @@ std::optional<T> parse_number(std::string_view text) {
 std::optional<TopicPartition> parse_topic_partition(std::string_view name) {
   const size_t dash = name.rfind('-');
   if (dash == std::string_view::npos || dash == 0) return std::nullopt;
-  const auto partition = parse_number<int32_t>(name.substr(dash + 1));
-  if (!partition) return std::nullopt;
+  const std::string_view digits = name.substr(dash + 1);
+  const auto partition = parse_number<int32_t>(digits);
+  // "t-07" is nobody's directory: beside "t-7" there would be two of one partition.
+  if (!partition || (digits.starts_with('0') && digits.size() > 1)) return std::nullopt;
   const std::string_view topic = name.substr(0, dash);
   const bool legal = topic != "." && topic != ".." && std::ranges::all_of(topic, [](char c) {
                        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||

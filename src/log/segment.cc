@@ -229,8 +229,13 @@ base::Task<base::Result<void>> Segment::rebuild_indexes() {
   for (bool going = true; going;) {
     STELE_CO_TRY_ASSIGN(const bool more, co_await scanner.fill());
     while (const auto batch = scanner.take()) {
-      fresh.append(batch->view, index_interval_bytes_);
-      next = batch->view.next_offset();
+      const record::BatchView& view = batch->view;
+      if (view.last_offset() < next || !can_hold(view.last_offset())) {  // its header is damaged
+        fresh.pass_over(view.size());
+        continue;
+      }
+      fresh.append(view, index_interval_bytes_);
+      next = view.next_offset();
     }
     if (more) continue;
     // What lies behind damage stays readable.

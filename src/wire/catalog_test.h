@@ -71,6 +71,8 @@ struct CatalogEntry {
   // Decodes, and encodes again what was decoded. An error also where bytes are left over or the sizes disagree.
   base::Result<base::ByteVector> (*recode)(base::Bytes bytes, int16_t version) = nullptr;
   base::Result<void> (*decode)(base::Bytes bytes, int16_t version, std::pmr::memory_resource* arena) = nullptr;
+  // For any bytes: an error only where they are understood, and what they say does not survive being encoded.
+  base::Result<void> (*decode_and_back)(base::Bytes bytes, int16_t version) = nullptr;
   base::Result<base::ByteVector> (*encode_random)(Filler& filler, int16_t version) = nullptr;
 };
 
@@ -89,6 +91,20 @@ base::Result<base::ByteVector> recode(base::Bytes bytes, int16_t version) {
 }
 
 template <class M>
+base::Result<void> decode_and_back(base::Bytes bytes, int16_t version) {
+  const auto message = from_bytes<M>(bytes, version);
+  if (!message.ok()) return {};
+  STELE_TRY_ASSIGN(const auto coded, to_bytes(*message, version));
+  STELE_TRY_ASSIGN(const M back, from_bytes<M>(coded, version));
+  STELE_TRY_ASSIGN(const auto again, to_bytes(back, version));
+  const bool comparable = *message == *message;  // a double may be no number
+  if (coded != again || (comparable && !(back == *message))) {
+    return base::Error{base::ErrorCode::kInvalidRequest, "it came back different"};
+  }
+  return {};
+}
+
+template <class M>
 CatalogEntry make_entry() {
   return {.name = M::kName,
           .min_version = M::kMinVersion,
@@ -99,6 +115,7 @@ CatalogEntry make_entry() {
             M message = make_message<M>(arena);
             return decode(in, version, message);
           },
+          .decode_and_back = &decode_and_back<M>,
           .encode_random = [](Filler& filler, int16_t version) -> base::Result<base::ByteVector> {
             M message;
             fill_struct(filler, version, message);
