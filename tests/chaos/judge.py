@@ -189,7 +189,8 @@ def figures(events):
     count = collections.Counter(e["e"] for e in events)
     rows = {(e["topic"], e["p"]): len(e["rows"]) for e in events if e["e"] == "scan"}
     text = f"{count['send']} sent, {count['ack']} acknowledged, {sum(rows.values())} read back"
-    parts = [(count["fail"], "refused"), (count["committed"], "offsets committed"), (count["created"], "topics created")]
+    parts = [(count["fail"], "refused"), (count["committed"], "offsets committed"), (count["created"], "topics created"),
+             (sum(1 for e in events if e.get("floor", 0) > 0), "recovery points held")]
     return ", ".join([text, *(f"{number} {what}" for number, what in parts if number)])
 
 

@@ -33,6 +33,9 @@ class Subject(broker.SteleBroker):
     def _state(self):
         return pathlib.Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
+    def verify(self):
+        self.run_once([self._program, "log", "verify", "--quiet", *map(str, self.layout.log_dirs)], "stele log verify")
+
     def logged(self, text, since=0):
         return text in self.log.read_bytes()[since:].decode(errors="replace")
 
@@ -113,7 +116,8 @@ class Run:
                 each.end()
 
     def finish(self):
-        """Ends the clients, reads everything back, stops the broker cleanly and starts it once more for a last look."""
+        """Ends the clients, reads everything back, stops the broker cleanly and starts it once more for a last look. Its
+        files must then be whole and agree."""
         for each in self.loads:
             each.end()
         self.stop_readers()
@@ -123,6 +127,7 @@ class Run:
         self.process.wait_for_leaders()
         self.look()
         self.process.stop()
+        self.process.verify()
 
     def look(self, floors=None):
         load.scan(self.history, self.layout.address, self.topics, floors)
