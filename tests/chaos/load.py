@@ -237,7 +237,14 @@ class Administering(threading.Thread):
 
 
 def look_up_commits(history, client, topic, lossy=False):
-    found = client.committed("group", topic, 1)[0]
+    from confluent_kafka import KafkaException
+
+    def ask():
+        try:
+            return client.committed("group", topic, 1)
+        except KafkaException as error:  # a coordinator that has just moved is asked again
+            raise OSError(str(error)) from None
+    found = broker.wait_for("a group's offsets are told", ask, 60)[0]
     history.add("offset", g="group", topic=topic, p=0, o=max(found, 0), lossy=lossy)
 
 
