@@ -176,7 +176,7 @@ Task<Result<void>> LocalLog::load_epochs() {
   if (text.ok()) {
     auto read = read_epochs(base::as_text(*text));
     if (read.ok()) {
-      epochs_ = *std::move(read);
+      for (const EpochStart& entry : *read) begin_epoch(entry);
     } else {
       shard_.log().warn("{}/{} is damaged and is made anew from the log", directory_->path(), kEpochs);
     }
@@ -300,6 +300,13 @@ Task<Result<void>> LocalLog::write_epoch_file() {
   co_return co_await io::write_atomically(*directory_, kEpochs, bytes_of(write_epochs(epochs_)));
 }
 
+// The file is written before the first entry of the epoch is. An epoch that ended in between, by a loss of power, has
+// no entry, and the next one begins where it began.
+void LocalLog::begin_epoch(EpochStart entry) {
+  while (!epochs_.empty() && epochs_.back().start >= entry.start) epochs_.pop_back();
+  epochs_.push_back(entry);
+}
+
 Task<Result<Claim>> LocalLog::claim() {
   if (failed_) co_return storage(fmt::format("{} failed before and is not written to", directory_->path()));
   claimed_.reset();
@@ -308,7 +315,7 @@ Task<Result<Claim>> LocalLog::claim() {
   quorum_.leader = options_.node;
   quorum_.voters = {options_.node};
   STELE_CO_TRY(co_await io::write_atomically(*directory_, kQuorumState, bytes_of(write_quorum_state(quorum_))));
-  epochs_.push_back({epoch, assigned_});
+  begin_epoch({epoch, assigned_});
   STELE_CO_TRY(co_await write_epoch_file());
   last_epoch_ = epoch;
   claimed_ = epoch;

@@ -76,6 +76,7 @@ class LocalLog final : public MetadataLog {
   base::Task<base::Result<void>> recover_segment(size_t at);
   base::Task<base::Result<void>> restart_behind_snapshot();
   base::Task<base::Result<void>> make_segment(base::Offset base);
+  void begin_epoch(EpochStart entry);
   base::Task<base::Result<void>> write_epoch_file();
   base::Task<base::Result<void>> write_new_directory();
 

@@ -134,6 +134,20 @@ TEST_F(ALocalLog, a_damaged_segment_that_is_not_the_last_is_refused) {
   });
 }
 
+TEST_F(ALocalLog, a_claim_takes_the_place_of_one_whose_entry_was_never_written) {
+  for (int start = 0; start < 3; ++start) {
+    run([&](io::Shard& shard) -> base::Task<void> {
+      auto log = co_await open(shard);
+      EXPECT_TRUE((co_await (*log)->claim()).ok());
+    });
+    if (start != 1) continue;
+    base::ByteVector entries = file(name("00000000000000000000.log"));
+    entries.resize(entries.size() / 2);  // the power went before the second claim's entry was synced
+    write(name("00000000000000000000.log"), entries);
+  }
+  EXPECT_EQ(text(name("leader-epoch-checkpoint")), "0\n2\n1 0\n3 1\n");
+}
+
 TEST_F(ALocalLog, damage_before_a_later_claim_is_refused) {
   for (int start = 0; start < 2; ++start) {
     run([&](io::Shard& shard) -> base::Task<void> {
