@@ -115,8 +115,8 @@ GroupOutcome GroupCoordinator::refused(const Outcome& outcome, ErrorCode error, 
     const auto* stored = std::get_if<GroupRecord>(&record);
     ClassicGroup* group = stored ? find(stored->group_id) : nullptr;
     if (!group) continue;
-    log_.warn("[group {}] could not be stored ({}): fewer members, topics or smaller metadata would fit", group->id(),
-              base::error_name(error));
+    log_.warn("[group {}] could not be stored ({}){}", group->id(), base::error_name(error),
+              error == ErrorCode::kUnknownServerError ? ": fewer members, topics or smaller metadata would fit" : "");
     if (group->is(GroupState::kStable) || group->is(GroupState::kCompletingRebalance)) prepare_rebalance(*group, turn);
   }
   return out;

@@ -33,8 +33,9 @@ class CoordinatorLog {
   // Appends the records as one batch (producer id -1, epoch -1, base sequence 0: as Kafka's coordinators write), in the
   // order of the calls, and returns the offset of the first one. The offset is assigned at once; the write and its
   // replication go on, and the owner of the runtime is told of them by committed() or failed().
-  // An error means that nothing was appended and nothing will be: kMessageTooLarge, kRecordListTooLarge are answered to
-  // the one command; any other is a failure of the log.
+  // An error means that nothing was appended and nothing will be. kMessageTooLarge, kRecordListTooLarge and
+  // kKafkaStorageError (a full disk, say, where what is known can still be told) are answered to the one command; any
+  // other means that the log is not ours any more.
   virtual base::Result<base::Offset> append(base::LeaderEpoch epoch, base::Timestamp now,
                                             std::span<const LogRecord> records) = 0;
 };

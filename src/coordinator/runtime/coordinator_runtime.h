@@ -46,6 +46,13 @@ constexpr base::ErrorCode client_error(base::ErrorCode log_error) {
   }
 }
 
+// Whether an append that was refused so leaves the state what the log holds: it was neither appended nor replayed, and
+// the log is as much ours as before.
+constexpr bool concerns_one_command(base::ErrorCode log_error) {
+  return log_error == base::ErrorCode::kMessageTooLarge || log_error == base::ErrorCode::kRecordListTooLarge ||
+         log_error == base::ErrorCode::kKafkaStorageError;
+}
+
 template <class Machine>
 class CoordinatorRuntime {
  public:
@@ -200,7 +207,7 @@ class CoordinatorRuntime {
     for (Reply& reply : outcome.replies) Machine::fail(reply, shown);
     for (Reply& reply : outcome.replies) ready.push_back(std::move(reply));
     outcome.replies.clear();
-    if (error == base::ErrorCode::kMessageTooLarge || error == base::ErrorCode::kRecordListTooLarge) {
+    if (concerns_one_command(error)) {
       run(machine_->refused(outcome, shown, now), now, ready);
       return;
     }

@@ -73,6 +73,17 @@ TEST_F(Runtime, a_failing_append_drops_the_state) {
   EXPECT_EQ(runtime->state(), GroupTest::Runtime::State::kInactive);
 }
 
+TEST_F(Runtime, a_log_that_takes_no_records_for_a_while_is_still_answered_from) {
+  auto_commit = true;
+  EXPECT_EQ(commit(commit_of(1)), ErrorCode::kNone);
+  log.error = ErrorCode::kKafkaStorageError;
+  EXPECT_EQ(commit(commit_of(2)), ErrorCode::kNotCoordinator);
+  EXPECT_EQ(fetch(), 1);
+  log.error = ErrorCode::kNone;
+  EXPECT_EQ(commit(commit_of(3)), ErrorCode::kNone);
+  EXPECT_EQ(fetch(), 3);
+}
+
 TEST_F(Runtime, what_is_too_large_harms_its_own_group_alone) {
   auto_commit = true;
   auto [id, join] = arrive();
