@@ -25,13 +25,15 @@ class Subject(broker.SteleBroker):
 
     def pause(self):
         self._process.send_signal(signal.SIGSTOP)
-        broker.wait_for("the broker is stopped", lambda: self._state() == "T", 10)
+        broker.wait_for("every thread of the broker is stopped", lambda: self._states() == {"T"}, 30)
 
     def resume(self):
         self._process.send_signal(signal.SIGCONT)
 
-    def _state(self):
-        return pathlib.Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    def _states(self):
+        """A thread that has ended meanwhile raises an OSError, and is looked for again."""
+        threads = pathlib.Path(f"/proc/{self._process.pid}/task").iterdir()
+        return {(thread / "stat").read_text().rsplit(")", 1)[1].split()[0] for thread in threads}
 
     def verify(self):
         self.run_once([self._program, "log", "verify", "--quiet", *map(str, self.layout.log_dirs)], "stele log verify")
