@@ -61,7 +61,8 @@ base::Task<void> HttpServer::serve(std::unique_ptr<io::Stream> stream) {
       }
       if (!*request) break;
       keep = (*request)->keep_alive;
-      const bool sent = co_await write_all(*stream, wake, io::to_http(**request, answer_(**request)));
+      const io::HttpResponse response = co_await answer_(**request);
+      const bool sent = co_await write_all(*stream, wake, io::to_http(**request, response));
       keep = keep && sent;
       deadline = shard_.clock().now() + kIdleMax;
     }

@@ -1,4 +1,4 @@
-// A small HTTP server on one shard: health for those who run the broker.
+// A small HTTP server on one shard: health and metrics for those who run the broker.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@ class HttpServer {
  public:
   static constexpr size_t kConnectionsMax = 64;
   static constexpr base::Duration kIdleMax = std::chrono::seconds{30};
-  using Answer = std::function<io::HttpResponse(const io::HttpRequest&)>;
+  using Answer = std::function<base::Task<io::HttpResponse>(io::HttpRequest)>;
 
   HttpServer(io::Shard& shard, Answer answer);
   // The bound port.

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 
+#include "admin/broker_metrics.h"
 #include "app/broker_command.h"
 
 namespace stele::app {
@@ -88,8 +89,8 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
   brokers.front()->set_control(broker_.get());
   broker_->on_config_changed(
       [this](const config::BrokerConfig& changed) { acceptor_->set_limits(accept_limits(changed)); });
-  http_ = std::make_unique<admin::HttpServer>(control,
-                                              [this](const io::HttpRequest& request) { return answer_http(request); });
+  http_ = std::make_unique<admin::HttpServer>(
+      control, [this](io::HttpRequest request) { return answer_http(std::move(request)); });
 }
 
 server::ServerLimits BrokerProcess::server_limits() const {
@@ -194,7 +195,12 @@ base::Task<int> BrokerProcess::run(NotifyTermination notify_termination) {
   }
   const auto started = co_await serve();
   if (!started.ok()) co_return fail("the broker cannot start", started.error(), kExitFailed);
-  say_ready();
+  const broker::StartProgress progress = broker_->progress();
+  if (!progress.complete()) {
+    control.log().info("serving: {} of {} partitions are open, the others follow", progress.partitions_ready,
+                       progress.partitions_total);
+  }
+  broker_->when_complete([this]() { say_ready(); });
   notify_termination(broker_->fatal());
   co_await broker_->fatal().wait();
   if (!broker_->fatal_reason().empty()) {
@@ -254,21 +260,32 @@ void BrokerProcess::say_ready() {
       image->topic_count(), image->partition_count());
 }
 
-io::HttpResponse BrokerProcess::answer_http(const io::HttpRequest& request) {
+base::Task<std::string> BrokerProcess::metrics() {
+  admin::MetricsText text;
+  admin::add_start(text, broker_->progress());
+  const auto dirs = co_await broker_->dir_status();
+  admin::add_log_dirs(text, dirs);
+  co_return text.text();
+}
+
+base::Task<io::HttpResponse> BrokerProcess::answer_http(io::HttpRequest request) {
   io::HttpResponse response;
   if (request.target == "/live") {
     response.body = "live\n";
   } else if (request.target == "/ready") {
-    const broker::StartProgress& progress = broker_->progress();
-    response.status = progress.serving ? 200 : 503;
-    response.body = progress.serving
-                        ? "serving\n"
-                        : fmt::format("recovering {} of {}\n", progress.partitions_ready, progress.partitions_total);
+    const broker::StartProgress progress = broker_->progress();
+    response.status = progress.complete() ? 200 : 503;
+    response.body = progress.complete() ? "serving\n"
+                                        : fmt::format("{}recovering {} of {}\n", progress.serving ? "serving, " : "",
+                                                      progress.partitions_ready, progress.partitions_total);
+  } else if (request.target == "/metrics") {
+    response.content_type = admin::kMetricsContentType;
+    response.body = co_await metrics();
   } else {
     response.status = 404;
-    response.body = "there is /live and /ready\n";
+    response.body = "there is /live, /ready and /metrics\n";
   }
-  return response;
+  co_return response;
 }
 
 }  // namespace stele::app

@@ -33,6 +33,8 @@ class BrokerProcess {
   uint16_t port(const std::string& listener) const;
   broker::Broker& broker() { return *broker_; }
   broker::BrokerShard& shard(base::ShardId id) { return *parts_.at(id.value()).broker; }
+  // The text of /metrics.
+  base::Task<std::string> metrics();
   const server::ShardServer& server(base::ShardId shard) const { return *parts_.at(shard.value()).server; }
 
  private:
@@ -51,7 +53,7 @@ class BrokerProcess {
   void deliver(base::ShardId shard, std::unique_ptr<io::DetachedStream> stream, server::ConnectionInfo info);
   std::vector<metadata::Endpoint> advertised() const;
   std::vector<metadata::Endpoint> controller_endpoints() const;
-  io::HttpResponse answer_http(const io::HttpRequest& request);
+  base::Task<io::HttpResponse> answer_http(io::HttpRequest request);
   int fail(const char* what, const base::Error& error, int otherwise);
   void say_ready();
 

@@ -1,5 +1,6 @@
 #include "broker/broker.h"
 
+#include "broker/coordinator_host.h"
 #include "metadata/format.h"
 #include "metadata/local_log.h"
 #include "wire/codec.h"
@@ -9,28 +10,14 @@ namespace stele::broker {
 
 namespace {
 
-constexpr std::string_view kOffsetsTopic = "__consumer_offsets";
+// So long a start waits for its partitions before it serves without those that are not open: what is open by then costs
+// no client a second try.
+constexpr base::Duration kPatience = std::chrono::seconds{1};
 
 template <class Order>
 using PerShard = std::vector<std::vector<Order>>;
 
 base::Error config_error(std::string text) { return {base::ErrorCode::kInvalidConfig, std::move(text)}; }
-
-// Runs `start(shard)`, which returns a Task, on every shard at once and waits for all.
-template <class R, class Start>
-base::Task<std::vector<R>> on_every_shard(BrokerShard& control, Start start) {
-  std::vector<base::Task<R>> running;
-  for (uint32_t i = 0; i < control.shard_count(); ++i) {
-    BrokerShard& peer = control.peer(base::ShardId{i});
-    running.push_back(run_on(control.shard(), peer.home(), [&peer, start, i]() { return start(peer, i); }));
-  }
-  std::vector<R> results;
-  for (auto& task : running) {
-    R result = co_await std::move(task);
-    results.push_back(std::move(result));
-  }
-  co_return results;
-}
 
 base::Task<base::Result<void>> prepare_here(BrokerShard& at, BrokerIdentity identity, std::vector<std::string> paths) {
   at.set_identity(std::move(identity));
@@ -49,6 +36,7 @@ base::Task<base::Result<void>> prepare_here(BrokerShard& at, BrokerIdentity iden
 Broker::Broker(BrokerShard& control)
     : control_(control),
       dirs_(control.shard()),
+      opening_(control, dirs_, [this](HostOutcome outcome) { return hosted(std::move(outcome)); }),
       progress_signal_(control.shard().executor()),
       fatal_(control.shard().executor()),
       background_(control.shard().executor(), [this](std::exception_ptr fault) {
@@ -207,12 +195,15 @@ base::Task<base::Result<void>> Broker::start(BrokerOptions options) {
   STELE_CO_TRY(co_await host_found());
   controller_->follow(&progress_signal_);
   background_.spawn(follow());
+  co_await opening_.wait(control_.shard().clock().now() + kPatience);
+  if (dirs_.online_count() == 0) co_return base::Error{base::ErrorCode::kKafkaStorageError, "no log dir can be used"};
   STELE_CO_TRY(co_await heartbeat());
   co_await catch_up();
-  progress_.serving = true;
+  serving_ = true;
   background_.spawn(keep_alive());
   background_.spawn(keep_checkpoints());
   background_.spawn(keep_tidy());
+  background_.spawn(keep_space());
   co_return base::Result<void>{};
 }
 
@@ -230,11 +221,13 @@ base::Task<base::Result<void>> Broker::prepare_shards() {
   for (uint32_t i = 0; i < control_.shard_count(); ++i) {
     BrokerShard& peer = control_.peer(base::ShardId{i});
     // A log fails on its own shard; its dir is taken offline from here.
-    peer.set_on_log_failed([this, &peer, &control](size_t log_dir, const base::Error& error) {
-      peer.home().scope.spawn([](Broker* broker, BrokerShard* from, BrokerShard* to, size_t dir,
-                                 std::string reason) -> base::Task<void> {
-        co_await run_on(from->shard(), to->home(), [broker, dir, reason]() { return broker->dir_failed(dir, reason); });
-      }(this, &peer, &control, log_dir, error.message));
+    peer.set_on_log_failed([this, &peer, &control](const Partition& partition, const base::Error& error) {
+      peer.home().scope.spawn([](Broker* broker, BrokerShard* from, BrokerShard* to, PartitionKey key, size_t dir,
+                                 base::Error why) -> base::Task<void> {
+        co_await run_on(from->shard(), to->home(), [broker, from, key, dir, why]() {
+          return broker->log_failed(from->shard().id(), key, dir, why);
+        });
+      }(this, &peer, &control, partition.key(), partition.log_dir(), error));
     });
   }
   co_return base::Result<void>{};
@@ -290,11 +283,43 @@ base::Task<base::Result<void>> Broker::host_found() {
   PerShard<HostOrder> host(control_.shard_count());
   PerShard<UpdateOrder> update(control_.shard_count());
   image->for_each_topic([&](const metadata::Topic& topic) { plan_topic(*image, topic, nullptr, host, update); });
-  for (const auto& orders : host) progress_.partitions_total += orders.size();
-  co_await host_all(std::move(host));
   co_await publish(image, {});
-  if (dirs_.online_count() == 0) co_return base::Error{base::ErrorCode::kKafkaStorageError, "no log dir can be used"};
+  told_space_.assign(dirs_.size(), SpaceLevel::kEnough);
+  dirs_.limit_space(config_->number("stele.log.dir.min.free.bytes"));
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (dirs_.look_at_space(i)) co_await tell_space(i);
+  }
+  opening_.set_parallel(parallel_opens());
+  for (uint32_t i = 0; i < host.size(); ++i) {
+    for (HostOrder& order : host[i]) opening_.add(base::ShardId{i}, std::move(order));
+  }
+  opening_.begin();
   co_return base::Result<void>{};
+}
+
+// What num.recovery.threads.per.data.dir bounds is the recovery after a crash; a dir that was stopped cleanly has
+// little to read, so that every shard may open as many.
+std::vector<size_t> Broker::parallel_opens() const {
+  const auto threads = static_cast<size_t>(config_->number("num.recovery.threads.per.data.dir"));
+  std::vector<size_t> at_once;
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    at_once.push_back(dirs_.dir(i).clean_shutdown() ? threads * control_.shard_count() : threads);
+  }
+  return at_once;
+}
+
+StartProgress Broker::progress() const {
+  StartProgress progress{.serving = serving_};
+  for (const Opening::Progress& dir : opening_.progress()) {
+    progress.partitions_total += dir.total;
+    progress.partitions_ready += dir.done;
+  }
+  return progress;
+}
+
+void Broker::when_complete(std::function<void()> listener) {
+  complete_listener_ = std::move(listener);
+  if (progress().complete()) std::exchange(complete_listener_, nullptr)();
 }
 
 base::Task<base::Result<controller::HeartbeatAnswer>> Broker::heartbeat() {
@@ -324,8 +349,10 @@ base::Task<void> Broker::leave() {
 
 base::Task<void> Broker::stop() {
   stopping_ = true;
-  progress_.serving = false;
+  serving_ = false;
+  complete_listener_ = nullptr;
   background_.cancel();
+  co_await opening_.stop();
   if (controller_ != nullptr && !controller_->failure()) co_await leave();
   auto closed = co_await on_every_shard<std::vector<Standing>>(
       control_, [](BrokerShard& at, uint32_t) { return close_here(at); });

@@ -12,6 +12,7 @@
 #include "broker/controller_host.h"
 #include "broker/hosting.h"
 #include "broker/log_dirs.h"
+#include "broker/opening.h"
 
 namespace stele::broker {
 
@@ -24,8 +25,22 @@ struct BrokerOptions {
 // How far a start has come, for those who ask over HTTP.
 struct StartProgress {
   size_t partitions_total = 0;
-  size_t partitions_ready = 0;
-  bool serving = false;
+  size_t partitions_ready = 0;  // those that could not be opened included
+  bool serving = false;         // clients are served, from the partitions that are ready
+  bool complete() const { return serving && partitions_ready == partitions_total; }
+};
+
+// How a log dir stands, for operators.
+struct DirStatus {
+  std::string path;
+  bool online = true;
+  std::string failure;  // why it is not: the write or sync that failed
+  SpaceLevel level = SpaceLevel::kEnough;
+  io::Space space;
+  uint64_t space_limit = 0;
+  size_t strays = 0;
+  Opening::Progress opening;
+  DirCounts counts;
 };
 
 class Broker final : public ControlPlane {
@@ -37,8 +52,9 @@ class Broker final : public ControlPlane {
   base::Task<base::Result<void>> open_dirs(std::shared_ptr<const config::BrokerConfig> config);
   // Known from open_dirs() on.
   const BrokerIdentity& identity() const { return identity_; }
-  // Becomes the active controller, registers, recovers the partitions, and takes their leadership. Clients may be
-  // served once it returns.
+  // Becomes the active controller, registers, and takes the leadership of its partitions, which it opens meanwhile.
+  // Clients may be served once it returns; partitions that are not open yet answer NOT_LEADER_OR_FOLLOWER, on which
+  // clients try again.
   base::Task<base::Result<void>> start(BrokerOptions options);
   // Stops as Kafka's controlled shutdown does and leaves clean log dirs. No request is worked on any more.
   base::Task<void> stop();
@@ -48,7 +64,11 @@ class Broker final : public ControlPlane {
     config_listener_ = std::move(listener);
   }
 
-  const StartProgress& progress() const { return progress_; }
+  StartProgress progress() const;
+  // Called once every partition is open, or could not be opened: now, where that is so already.
+  void when_complete(std::function<void()> listener);
+  // By log dir; empty before the log dirs are open.
+  base::Task<std::vector<DirStatus>> dir_status();
   // Set once the broker cannot go on: the metadata log or the last log dir failed.
   base::Signal& fatal() { return fatal_; }
   const std::string& fatal_reason() const { return fatal_reason_; }
@@ -81,6 +101,8 @@ class Broker final : public ControlPlane {
             std::vector<std::vector<UpdateOrder>>& update);
   void plan_topic(const metadata::Image& image, const metadata::Topic& topic, const std::set<int32_t>* only,
                   std::vector<std::vector<HostOrder>>& host, std::vector<std::vector<UpdateOrder>>& update);
+  base::Task<void> hosted(HostOutcome outcome);
+  std::vector<size_t> parallel_opens() const;
   base::Task<void> host_all(std::vector<std::vector<HostOrder>> orders);
   base::Task<void> publish(metadata::ImagePtr image, std::vector<std::string> gone);
   size_t place(const metadata::Partition& partition, const PartitionKey& key);
@@ -94,6 +116,13 @@ class Broker final : public ControlPlane {
 
   base::Task<bool> dir_failed(size_t log_dir, std::string reason);
   base::Task<void> dir_is_offline(size_t log_dir);
+  base::Task<bool> log_failed(base::ShardId shard, PartitionKey key, size_t log_dir, base::Error error);
+
+  // Log dirs that run out of space.
+  base::Task<void> keep_space();
+  base::Task<void> tell_space(size_t log_dir);
+  base::Task<void> open_again(PartitionKey key);
+  base::Task<void> open_starved(size_t log_dir);
   void die(std::string reason);
 
   BrokerShard& control_;
@@ -106,6 +135,7 @@ class Broker final : public ControlPlane {
   base::BrokerEpoch epoch_{-1};
   std::shared_ptr<const config::BrokerConfig> config_;  // with what was set at run time
   std::function<void(const config::BrokerConfig&)> config_listener_;
+  Opening opening_;
   ShardMap shards_;
   std::vector<size_t> per_shard_;  // partitions hosted on each
   std::vector<size_t> per_dir_;    // and in each log dir
@@ -115,7 +145,16 @@ class Broker final : public ControlPlane {
   base::IntrusiveList<base::Waiter> catching_up_;
   base::Signal progress_signal_;
   controller::ProducerIdBlock producer_ids_;
-  StartProgress progress_;
+  // Partitions that could not be opened for want of space, with what the checkpoints say of them.
+  struct Starved {
+    size_t log_dir = 0;
+    base::Offset recovery_point;
+    base::Offset log_start;
+  };
+  std::map<PartitionKey, Starved> starved_;
+  std::vector<SpaceLevel> told_space_;  // what the shards know, by log dir
+  bool serving_ = false;
+  std::function<void()> complete_listener_;
   base::Signal fatal_;
   std::string fatal_reason_;
   bool stopping_ = false;

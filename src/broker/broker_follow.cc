@@ -8,12 +8,6 @@ namespace {
 template <class Order>
 using PerShard = std::vector<std::vector<Order>>;
 
-PartitionState state_of(const metadata::Partition& partition, base::BrokerId here) {
-  return {.leader_epoch = partition.leader_epoch,
-          .partition_epoch = partition.partition_epoch,
-          .leader = partition.leader == here};
-}
-
 }  // namespace
 
 base::Task<void> Broker::catch_up() {
@@ -58,6 +52,11 @@ base::Task<void> Broker::apply(ControllerHost::Progress progress) {
   plan(progress, host, update);
   co_await host_all(std::move(host));
   for (uint32_t i = 0; i < update.size(); ++i) {
+    std::erase_if(update[i], [this, i](UpdateOrder& order) {
+      if (!opening_.has(order.key)) return false;
+      opening_.update_later(base::ShardId{i}, std::move(order));
+      return true;
+    });
     if (update[i].empty()) continue;
     BrokerShard& peer = control_.peer(base::ShardId{i});
     co_await run_on(control_.shard(), peer.home(),
@@ -116,7 +115,8 @@ void Broker::plan_topic(const metadata::Image& image, const metadata::Topic& top
   }
 }
 
-// Where it lies already, else where the metadata wants it, else the dir with the fewest partitions.
+// Where it lies already, else where the metadata wants it, else the dir with the fewest partitions of those that have
+// room.
 size_t Broker::place(const metadata::Partition& partition, const PartitionKey& key) {
   if (const LogDirs::Found* found = dirs_.find(key)) return found->log_dir;
   if (const auto wanted = dirs_.index_of(partition.directory_of(identity_.id)); wanted && !dirs_.offline(*wanted)) {
@@ -124,7 +124,10 @@ size_t Broker::place(const metadata::Partition& partition, const PartitionKey& k
   }
   size_t best = 0;
   for (size_t i = 0; i < dirs_.size(); ++i) {
-    if (dirs_.offline(best) || (!dirs_.offline(i) && per_dir_[i] < per_dir_[best])) best = i;
+    const auto worse = [this](size_t dir) {
+      return std::tuple{dirs_.offline(dir), dirs_.space(dir).level(), per_dir_[dir]};
+    };
+    if (worse(i) < worse(best)) best = i;
   }
   return best;
 }
@@ -146,17 +149,24 @@ base::Task<void> Broker::host_all(PerShard<HostOrder> orders) {
   }
   for (auto& task : running) {
     const auto outcomes = co_await std::move(task);
-    for (const HostOutcome& outcome : outcomes) {
-      ++progress_.partitions_ready;
-      if (!outcome.error) continue;
-      control_.shard().log().error("a partition of topic id {} cannot be opened: {}", outcome.key.topic.to_string(),
-                                   outcome.error->message);
-      shards_.erase(outcome.key, edit_);
-      if (outcome.error->code == base::ErrorCode::kKafkaStorageError) {
-        co_await dir_failed(outcome.log_dir, outcome.error->message);
-      }
+    for (const HostOutcome& outcome : outcomes) co_await hosted(outcome);
+  }
+}
+
+base::Task<void> Broker::hosted(HostOutcome outcome) {
+  if (!outcome.error) {
+    dirs_.opened(outcome.log_dir, outcome.name);
+  } else if (!dirs_.offline(outcome.log_dir)) {
+    control_.shard().log().error("{}/{} cannot be opened: {}", dirs_.path(outcome.log_dir), outcome.name.to_string(),
+                                 outcome.error->message);
+    if (log::is_no_space(*outcome.error)) {
+      starved_.insert_or_assign(outcome.key, Starved{outcome.log_dir, outcome.recovery_point, outcome.log_start});
+      if (dirs_.ran_out_of_space(outcome.log_dir, outcome.error->message)) co_await tell_space(outcome.log_dir);
+    } else if (outcome.error->code == base::ErrorCode::kKafkaStorageError) {
+      co_await dir_failed(outcome.log_dir, outcome.error->message);
     }
   }
+  if (complete_listener_ && progress().complete()) std::exchange(complete_listener_, nullptr)();
 }
 
 base::Task<void> Broker::remove_topics(const metadata::Changes& changes) {
@@ -169,7 +179,9 @@ base::Task<void> Broker::remove_topics(const metadata::Changes& changes) {
     });
     const TopicRules rules = rules_of(*config_, *controller_->image(), name);
     for (const auto& [key, shard] : gone) {
+      co_await opening_.wait_for(key);
       shards_.erase(key, edit_);
+      starved_.erase(key);
       --per_shard_[shard.value()];
       BrokerShard& peer = control_.peer(shard);
       const base::Uuid unique = base::Uuid::make_random(control_.shard().random());
@@ -180,6 +192,8 @@ base::Task<void> Broker::remove_topics(const metadata::Changes& changes) {
         continue;
       }
       --per_dir_[removed->log_dir];
+      dirs_.forget(removed->log_dir, {name, key.partition});
+      if (removed->directory.empty()) continue;
       background_.spawn(remove_later(*std::move(removed), std::chrono::milliseconds{rules.log.file_delete_delay_ms}));
     }
   }

@@ -30,8 +30,26 @@ std::shared_ptr<Partition> BrokerShard::find(const PartitionKey& key) const {
 
 void BrokerShard::add(std::shared_ptr<Partition> partition) {
   const PartitionKey key = partition->key();
+  if (partition->log_dir() < space_.size()) partition->set_space(space_[partition->log_dir()]);
   const bool added = partitions_.emplace(key, std::move(partition)).second;
   STELE_CHECK(added, "a partition is hosted twice");
+}
+
+BrokerShard::Refusals BrokerShard::refusals(size_t log_dir) const {
+  Refusals all = gone_refused_.at(log_dir);
+  for (const auto& partition : partitions()) {
+    if (partition->log_dir() != log_dir) continue;
+    all.space += partition->refused_for_space();
+    if (partition->log() != nullptr) all.corrupt += partition->log()->damage().refusals;
+  }
+  return all;
+}
+
+void BrokerShard::set_space(size_t log_dir, SpaceLevel level) {
+  space_.at(log_dir) = level;
+  for (const auto& partition : partitions()) {
+    if (partition->log_dir() == log_dir) partition->set_space(level);
+  }
 }
 
 std::shared_ptr<Partition> BrokerShard::take(const PartitionKey& key) {
@@ -39,6 +57,11 @@ std::shared_ptr<Partition> BrokerShard::take(const PartitionKey& key) {
   if (at == partitions_.end()) return nullptr;
   auto partition = std::move(at->second);
   partitions_.erase(at);
+  if (partition->log_dir() < gone_refused_.size()) {
+    Refusals& gone = gone_refused_[partition->log_dir()];
+    gone.space += partition->refused_for_space();
+    if (partition->log() != nullptr) gone.corrupt += partition->log()->damage().refusals;
+  }
   return partition;
 }
 

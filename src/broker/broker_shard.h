@@ -70,8 +70,18 @@ class BrokerShard {
   // This shard's handles of the log dirs, in the order of log.dirs.
   void set_directories(std::vector<std::shared_ptr<io::Directory>> directories) {
     directories_ = std::move(directories);
+    space_.assign(directories_.size(), SpaceLevel::kEnough);
+    gone_refused_.assign(directories_.size(), Refusals{});
   }
   const std::shared_ptr<io::Directory>& directory(size_t log_dir) const { return directories_.at(log_dir); }
+  // What is known of the room in a log dir; its partitions, later ones too, are told.
+  void set_space(size_t log_dir, SpaceLevel level);
+  // What was refused in a log dir since the start, by partitions that went meanwhile too.
+  struct Refusals {
+    uint64_t corrupt = 0;
+    uint64_t space = 0;
+  };
+  Refusals refusals(size_t log_dir) const;
   // Told on this shard of a log that failed.
   void set_on_log_failed(Partition::OnFailed on_failed) { on_log_failed_ = std::move(on_failed); }
   const Partition::OnFailed& on_log_failed() const { return on_log_failed_; }
@@ -86,6 +96,8 @@ class BrokerShard {
   record::Decompressor decompressor_;
   std::unique_ptr<CoordinatorHost> coordinators_;
   std::vector<std::shared_ptr<io::Directory>> directories_;
+  std::vector<SpaceLevel> space_;       // by log dir
+  std::vector<Refusals> gone_refused_;  // by log dir: of partitions that were let go
   Partition::OnFailed on_log_failed_;
 };
 

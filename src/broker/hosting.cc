@@ -20,26 +20,20 @@ Standing standing_of(const Partition& partition) {
           .failed = log.failure().has_value()};
 }
 
-base::Task<base::Result<void>> host_one(BrokerShard& at, HostOrder order) {
-  if (at.find(order.key) != nullptr) co_return base::Result<void>{};
-  auto partition = std::make_shared<Partition>(order.key, order.name, order.state, order.rules.partition);
-  partition->set_log_dir(order.log_dir);
-  partition->set_on_failed(at.on_log_failed());
+base::Task<base::Result<std::unique_ptr<log::PartitionLog>>> open_log(BrokerShard& at, const HostOrder& order,
+                                                                      Partition& partition) {
+  if (order.offline) co_return base::Error{base::ErrorCode::kKafkaStorageError, "the log dir is offline"};
   log::OpenArgs args;
   args.shard = &at.shard();
   args.log_dir = at.directory(order.log_dir);
-  args.name = partition->name();
+  args.name = partition.name();
   args.topic_id = order.key.topic;
   args.options = order.rules.log;
   args.recovery_point = order.recovery_point;
   args.log_start_offset = order.log_start;
   args.clean = order.clean;
-  args.observer = partition.get();
-  auto log = co_await log::PartitionLog::open(std::move(args));
-  if (!log.ok()) co_return std::move(log).error();
-  partition->attach(*std::move(log));
-  at.add(std::move(partition));
-  co_return base::Result<void>{};
+  args.observer = &partition;
+  co_return co_await log::PartitionLog::open(std::move(args));
 }
 
 // Takes orders from the front of the list until none is left.
@@ -47,14 +41,30 @@ base::Task<void> host_some(BrokerShard& at, std::vector<HostOrder>& orders, size
                            std::vector<HostOutcome>& outcomes) {
   while (next < orders.size()) {
     HostOrder order = std::move(orders[next++]);
-    HostOutcome outcome{order.key, order.log_dir, std::nullopt};
-    auto hosted = co_await host_one(at, std::move(order));
-    if (!hosted.ok()) outcome.error = std::move(hosted).error();
-    outcomes.push_back(std::move(outcome));
+    outcomes.push_back(co_await host_one_here(at, std::move(order)));
   }
 }
 
 }  // namespace
+
+base::Task<HostOutcome> host_one_here(BrokerShard& at, HostOrder order) {
+  HostOutcome outcome{order.key, order.name, order.log_dir, std::nullopt, order.recovery_point, order.log_start};
+  if (at.find(order.key) != nullptr) co_return outcome;
+  auto partition = std::make_shared<Partition>(order.key, order.name, order.state, order.rules.partition);
+  partition->set_log_dir(order.log_dir);
+  partition->set_on_failed(at.on_log_failed());
+  auto log = co_await open_log(at, order, *partition);
+  if (log.ok()) {
+    partition->attach(*std::move(log));
+  } else {
+    partition->set_offline();
+    outcome.error = std::move(log).error();
+  }
+  at.add(std::move(partition));
+  const bool offsets = order.name.topic == kOffsetsTopic;
+  if (offsets && at.view() != nullptr) at.coordinators().refresh();
+  co_return outcome;
+}
 
 base::Task<std::vector<HostOutcome>> host_here(BrokerShard& at, std::vector<HostOrder> orders, size_t at_once) {
   std::vector<HostOutcome> outcomes;
@@ -65,13 +75,30 @@ base::Task<std::vector<HostOutcome>> host_here(BrokerShard& at, std::vector<Host
   co_return outcomes;
 }
 
+base::Task<std::optional<LetGo>> let_go_here(BrokerShard& at, PartitionKey key) {
+  const auto partition = at.find(key);
+  if (partition == nullptr) co_return std::nullopt;
+  log::PartitionLog* log = partition->log();
+  if (log != nullptr && !log->failure()) co_return std::nullopt;
+  at.take(key);
+  partition->retire();
+  if (log == nullptr) co_return LetGo{partition->log_dir(), {}, {}};
+  co_await log->settled();
+  co_return LetGo{partition->log_dir(), log->recovery_point(), log->log_start_offset()};
+}
+
+base::Task<bool> set_space_here(BrokerShard& at, size_t log_dir, SpaceLevel level) {
+  at.set_space(log_dir, level);
+  co_return true;
+}
+
 base::Task<bool> update_here(BrokerShard& at, std::vector<UpdateOrder> orders) {
   for (UpdateOrder& order : orders) {
     const auto partition = at.find(order.key);
     if (partition == nullptr) continue;
     partition->set_state(order.state);
     partition->set_rules(std::move(order.rules.partition));
-    partition->set_log_options(order.rules.log);
+    if (partition->log() != nullptr) partition->set_log_options(order.rules.log);
   }
   co_return true;
 }
@@ -87,6 +114,7 @@ base::Task<base::Result<Removed>> remove_here(BrokerShard& at, PartitionKey key,
   const auto partition = at.take(key);
   if (partition == nullptr) co_return Removed{};
   partition->retire();
+  if (partition->log() == nullptr) co_return Removed{partition->log_dir(), {}};
   auto renamed = co_await partition->log()->mark_deleted(unique);
   if (!renamed.ok()) co_return std::move(renamed).error();
   co_return Removed{partition->log_dir(), *std::move(renamed)};
@@ -94,22 +122,54 @@ base::Task<base::Result<Removed>> remove_here(BrokerShard& at, PartitionKey key,
 
 base::Task<std::vector<Standing>> standings_here(BrokerShard& at) {
   std::vector<Standing> all;
-  for (const auto& partition : at.partitions()) all.push_back(standing_of(*partition));
+  for (const auto& partition : at.partitions()) {
+    if (partition->log() != nullptr) all.push_back(standing_of(*partition));
+  }
   co_return all;
+}
+
+DirCounts& DirCounts::operator+=(const DirCounts& other) {
+  partitions += other.partitions;
+  partitions_offline += other.partitions_offline;
+  bytes += other.bytes;
+  damaged_batches += other.damaged_batches;
+  corrupt_refusals += other.corrupt_refusals;
+  space_refusals += other.space_refusals;
+  return *this;
+}
+
+base::Task<std::vector<DirCounts>> counts_here(BrokerShard& at, size_t log_dirs) {
+  std::vector<DirCounts> counts(log_dirs);
+  for (const auto& partition : at.partitions()) {
+    DirCounts& dir = counts.at(partition->log_dir());
+    ++dir.partitions;
+    const log::PartitionLog* log = partition->log();
+    if (partition->offline() || log == nullptr || log->failure()) ++dir.partitions_offline;
+    if (log != nullptr) dir.bytes += log->size_bytes();
+    if (log != nullptr) dir.damaged_batches += log->damage().places.size();
+  }
+  for (size_t i = 0; i < log_dirs; ++i) {
+    const BrokerShard::Refusals refused = at.refusals(i);
+    counts[i].corrupt_refusals = refused.corrupt;
+    counts[i].space_refusals = refused.space;
+  }
+  co_return counts;
 }
 
 base::Task<bool> tend_here(BrokerShard& at, bool retention) {
   for (const auto& partition : at.partitions()) {
+    if (partition->log() == nullptr || partition->log()->failure()) continue;
     log::PartitionLog& log = *partition->log();
-    if (log.failure()) continue;
     const base::Timestamp now = at.shard().clock().wall();
     base::Result<void> done;
-    if (retention) {
+    // A disk that is near full waits neither for the next round nor for readers of deleted files: those keep them open.
+    const bool hurry = partition->space() != SpaceLevel::kEnough;
+    if (retention || hurry) {
       const auto deleted = co_await log.apply_retention(now, partition->high_watermark());
       if (!deleted.ok()) done = deleted.error();
     }
     log.expire_producers(now);
-    if (done.ok()) done = co_await log.sweep(now);
+    if (done.ok()) done = co_await log.sweep(hurry ? base::Timestamp{INT64_MAX} : now);
     const bool early = at.shard().maybe("broker.early_idle");
     if (done.ok()) done = co_await log.close_idle(at.shard().clock().now(), early ? base::Duration{} : kFileIdle);
     if (!done.ok()) at.shard().log().warn("{}: {}", partition->name(), done.error().message);
@@ -121,6 +181,7 @@ base::Task<std::vector<Standing>> close_here(BrokerShard& at) {
   std::vector<Standing> all;
   for (const auto& partition : at.partitions()) {
     partition->retire();
+    if (partition->log() == nullptr) continue;
     const auto closed = co_await partition->log()->close_clean();
     Standing standing = standing_of(*partition);
     if (!closed.ok()) {

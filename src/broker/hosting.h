@@ -13,6 +13,12 @@
 
 namespace stele::broker {
 
+inline PartitionState state_of(const metadata::Partition& partition, base::BrokerId here) {
+  return {.leader_epoch = partition.leader_epoch,
+          .partition_epoch = partition.partition_epoch,
+          .leader = partition.leader == here};
+}
+
 struct HostOrder {
   PartitionKey key;
   log::TopicPartition name;
@@ -22,16 +28,36 @@ struct HostOrder {
   base::Offset recovery_point{0};
   base::Offset log_start{0};
   bool clean = false;
+  bool offline = false;  // its log dir is: nothing is opened
 };
 
 struct HostOutcome {
   PartitionKey key;
+  log::TopicPartition name;
   size_t log_dir = 0;
   std::optional<base::Error> error;
+  // As ordered.
+  base::Offset recovery_point{0};
+  base::Offset log_start{0};
 };
+// Opens the log (recovering it where it was not closed cleanly) and takes the partition in; where that fails, as one
+// that is offline.
+base::Task<HostOutcome> host_one_here(BrokerShard& at, HostOrder order);
 // Opens the logs (recovering those that were not closed cleanly), `at_once` of them side by side, and takes the
 // partitions in.
 base::Task<std::vector<HostOutcome>> host_here(BrokerShard& at, std::vector<HostOrder> orders, size_t at_once);
+
+// Lets a partition go whose log failed, or was never opened, so that it can be opened again; nothing of the failed log
+// touches the files any more when this returns. Answers what the checkpoints should say of it; nothing where no such
+// partition is here.
+struct LetGo {
+  size_t log_dir = 0;
+  base::Offset recovery_point;
+  base::Offset log_start;
+};
+base::Task<std::optional<LetGo>> let_go_here(BrokerShard& at, PartitionKey key);
+
+base::Task<bool> set_space_here(BrokerShard& at, size_t log_dir, SpaceLevel level);
 
 struct UpdateOrder {
   PartitionKey key;
@@ -41,7 +67,8 @@ struct UpdateOrder {
 // Gives partitions their new state and rules; those that are not there are passed over.
 base::Task<bool> update_here(BrokerShard& at, std::vector<UpdateOrder> orders);
 
-// Lets a deleted partition go: its directory is renamed out of the way. Answers the new name, and the log dir.
+// Lets a deleted partition go: its directory is renamed out of the way. Answers the new name (empty where nothing was
+// renamed), and the log dir.
 struct Removed {
   size_t log_dir = 0;
   std::string directory;
@@ -50,6 +77,20 @@ base::Task<base::Result<Removed>> remove_here(BrokerShard& at, PartitionKey key,
 
 // `gone`: the names of topics that this view has no longer, or has anew.
 base::Task<bool> set_view_here(BrokerShard& at, std::shared_ptr<const ClusterView> view, std::vector<std::string> gone);
+
+// What one shard has in one log dir, and what it counted there since its start.
+struct DirCounts {
+  size_t partitions = 0;
+  size_t partitions_offline = 0;
+  uint64_t bytes = 0;             // of batches
+  size_t damaged_batches = 0;     // that were met and stand in their place
+  uint64_t corrupt_refusals = 0;  // reads and lookups answered CORRUPT_MESSAGE
+  uint64_t space_refusals = 0;    // appends refused for want of space
+
+  DirCounts& operator+=(const DirCounts& other);
+};
+// By log dir.
+base::Task<std::vector<DirCounts>> counts_here(BrokerShard& at, size_t log_dirs);
 
 // What the checkpoints of a log dir say of one partition.
 struct Standing {
@@ -64,7 +105,8 @@ struct Standing {
 };
 base::Task<std::vector<Standing>> standings_here(BrokerShard& at);
 
-// Retention, delayed removal of files, forgetting of producers, closing of idle files: what time brings.
+// Retention, delayed removal of files (at once where the disk is near full), forgetting of producers, closing of idle
+// files: what time brings.
 base::Task<bool> tend_here(BrokerShard& at, bool retention);
 
 // Closes every log as a clean stop does. Answers how each stands then; a log dir with one that failed is not clean.
@@ -72,5 +114,21 @@ base::Task<std::vector<Standing>> close_here(BrokerShard& at);
 
 // The partitions of a log dir that failed answer KAFKA_STORAGE_ERROR from now on.
 base::Task<bool> take_dir_offline_here(BrokerShard& at, size_t log_dir);
+
+// Runs `start(shard)`, which returns a Task, on every shard at once and waits for all.
+template <class R, class Start>
+base::Task<std::vector<R>> on_every_shard(BrokerShard& control, Start start) {
+  std::vector<base::Task<R>> running;
+  for (uint32_t i = 0; i < control.shard_count(); ++i) {
+    BrokerShard& peer = control.peer(base::ShardId{i});
+    running.push_back(run_on(control.shard(), peer.home(), [&peer, start, i]() { return start(peer, i); }));
+  }
+  std::vector<R> results;
+  for (auto& task : running) {
+    R result = co_await std::move(task);
+    results.push_back(std::move(result));
+  }
+  co_return results;
+}
 
 }  // namespace stele::broker

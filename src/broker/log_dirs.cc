@@ -71,6 +71,42 @@ void LogDirs::take_offline(size_t index, std::string reason) {
       dir.dir->path(), dir.failure);
 }
 
+void LogDirs::limit_space(int64_t min_free) {
+  for (Dir& dir : dirs_) dir.space = SpaceWatch{min_free};
+}
+
+bool LogDirs::look_at_space(size_t index) {
+  Dir& dir = dirs_.at(index);
+  const auto space = dir.dir->directory()->space();
+  if (!space.ok() || dir.offline) return false;  // what fails here fails where it is needed too
+  const SpaceLevel before = dir.space.level();
+  const SpaceLevel now = dir.space.saw(*space);
+  if (now == before) return false;
+  if (now == SpaceLevel::kEnough) {
+    shard_.log().info("log dir {} has {} bytes free again: records are taken", dir.dir->path(), space->usable_bytes);
+  } else {
+    shard_.log().error(
+        "log dir {} is near full: {} of {} bytes are free, less than {} (stele.log.dir.min.free.bytes). Records{} are "
+        "refused with KAFKA_STORAGE_ERROR until {} are free; reading, deleting and retention go on",
+        dir.dir->path(), space->usable_bytes, space->total_bytes, dir.space.limit(),
+        now == SpaceLevel::kReserveUsed ? " and committed offsets" : "", dir.space.enough());
+  }
+  return true;
+}
+
+bool LogDirs::ran_out_of_space(size_t index, const std::string& what) {
+  Dir& dir = dirs_.at(index);
+  const SpaceLevel before = dir.space.level();
+  if (const auto space = dir.dir->directory()->space(); space.ok()) dir.space.saw(*space);
+  dir.space.ran_out();
+  if (dir.space.level() == before) return false;
+  shard_.log().error(
+      "log dir {} is full: {}. Records are refused with KAFKA_STORAGE_ERROR until {} bytes are free; reading, deleting "
+      "and retention go on",
+      dir.dir->path(), what, dir.space.enough());
+  return true;
+}
+
 base::BrokerEpoch LogDirs::clean_epoch() const {
   base::BrokerEpoch epoch{-1};
   for (const Dir& dir : dirs_) {
@@ -114,12 +150,19 @@ base::Task<void> LogDirs::settle(const std::function<bool(const PartitionKey&)>&
   std::vector<Found> strays = std::move(unreadable_);
   unreadable_.clear();
   for (const auto& [key, found] : found_) {
-    if (!known(key)) strays.push_back(found);
+    if (known(key)) {
+      const log::TopicPartition& name = found.partition.partition;
+      const log::LogDir& dir = *dirs_[found.log_dir].dir;
+      closed(found.log_dir, name, {dir.recovery_point(name), dir.log_start(name), dir.high_watermark(name), true});
+    } else {
+      strays.push_back(found);
+    }
   }
   for (Found& stray : strays) {
     auto renamed = co_await dirs_[stray.log_dir].dir->set_aside_as_stray(stray.partition,
                                                                          base::Uuid::make_random(shard_.random()));
     if (renamed.ok()) {
+      ++dirs_[stray.log_dir].strays;
       shard_.log().warn("{}/{} belongs to no topic of the cluster: renamed to {}", dirs_[stray.log_dir].dir->path(),
                         stray.partition.directory, *renamed);
     } else {
@@ -128,6 +171,7 @@ base::Task<void> LogDirs::settle(const std::function<bool(const PartitionKey&)>&
   }
   for (size_t i = 0; i < dirs_.size(); ++i) {
     for (const log::FoundPartition& partition : dirs_[i].dir->partitions()) {
+      if (partition.kind == log::DirectoryKind::kStray) ++dirs_[i].strays;
       if (partition.kind == log::DirectoryKind::kDeleted) co_await remove_deleted(i, partition.directory);
     }
   }
@@ -156,10 +200,20 @@ base::Task<std::vector<size_t>> LogDirs::checkpoint(const std::vector<Standing>&
       high_watermarks.emplace(standing.name, standing.high_watermark);
     }
     log::LogDir& dir = *dirs_[i].dir;
+    for (const auto& [name, said] : dirs_[i].unopened) {
+      recovery_points.emplace(name, said.recovery_point);
+      if (said.log_start > base::Offset{0}) log_starts.emplace(name, said.log_start);
+      high_watermarks.emplace(name, said.high_watermark);
+    }
     auto written = co_await dir.write_high_watermarks(std::move(high_watermarks));
     if (written.ok() && all) written = co_await dir.write_recovery_points(std::move(recovery_points));
     if (written.ok() && all) written = co_await dir.write_log_starts(std::move(log_starts));
     if (written.ok() || dirs_[i].offline) continue;
+    if (log::is_no_space(written.error())) {
+      // The former checkpoints stand: a recovery would only read more.
+      ran_out_of_space(i, written.error().message);
+      continue;
+    }
     take_offline(i, written.error().message);
     failed.push_back(i);
   }
@@ -169,6 +223,10 @@ base::Task<std::vector<size_t>> LogDirs::checkpoint(const std::vector<Standing>&
 base::Task<void> LogDirs::mark_clean(const std::vector<Standing>& standings, base::BrokerEpoch epoch) {
   for (size_t i = 0; i < dirs_.size(); ++i) {
     bool clean = !dirs_[i].offline;
+    // What was never opened is as the stop before left it.
+    for (const auto& [name, said] : dirs_[i].unopened) {
+      clean = clean && said.untouched && dirs_[i].dir->clean_shutdown().has_value();
+    }
     for (const Standing& standing : standings) clean = clean && !(standing.log_dir == i && standing.failed);
     if (!clean) continue;
     const auto marked = co_await dirs_[i].dir->mark_clean(epoch);

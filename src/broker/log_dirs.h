@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/hosting.h"
+#include "broker/space_watch.h"
 #include "log/log_dir.h"
 #include "metadata/format.h"
 
@@ -15,6 +16,14 @@ namespace stele::broker {
 
 class LogDirs {
  public:
+  // What the checkpoints say of a partition that is not open.
+  struct Checkpointed {
+    base::Offset recovery_point{0};
+    base::Offset log_start{0};
+    base::Offset high_watermark{0};
+    bool untouched = false;  // since the dir was opened
+  };
+
   explicit LogDirs(io::Shard& shard) : shard_(shard) {}
 
   // Opens and locks every path; all or none.
@@ -24,7 +33,9 @@ class LogDirs {
   base::Task<base::Result<void>> format(size_t index, metadata::Format format);
 
   size_t size() const { return dirs_.size(); }
+  const std::string& path(size_t index) const { return dirs_.at(index).dir->path(); }
   log::LogDir& dir(size_t index) { return *dirs_.at(index).dir; }
+  const log::LogDir& dir(size_t index) const { return *dirs_.at(index).dir; }
   base::DirectoryId id(size_t index) const;
   std::optional<size_t> index_of(base::DirectoryId id) const;
   bool offline(size_t index) const { return dirs_.at(index).offline; }
@@ -49,6 +60,24 @@ class LogDirs {
   // What host_here needs to know of a partition in this dir.
   void fill(HostOrder& order, size_t log_dir) const;
 
+  // The partition is open: from now on its standing tells what the checkpoints say of it. Until then they go on saying
+  // what they said when the dir was opened.
+  void opened(size_t log_dir, const log::TopicPartition& name) { dirs_.at(log_dir).unopened.erase(name); }
+  // The partition was let go and is to be opened again.
+  void closed(size_t log_dir, const log::TopicPartition& name, Checkpointed checkpointed) {
+    dirs_.at(log_dir).unopened.insert_or_assign(name, checkpointed);
+  }
+  // The partition was deleted.
+  void forget(size_t log_dir, const log::TopicPartition& name) { dirs_.at(log_dir).unopened.erase(name); }
+
+  // How much room a dir has, as last seen. look_at_space() asks the file system; true where the level changed.
+  const SpaceWatch& space(size_t index) const { return dirs_.at(index).space; }
+  void limit_space(int64_t min_free);
+  // Directories that were set aside because they belong to no topic of the cluster, earlier starts included.
+  size_t strays(size_t index) const { return dirs_.at(index).strays; }
+  bool look_at_space(size_t index);
+  // A write found no space; true where that changes the level.
+  bool ran_out_of_space(size_t index, const std::string& what);
   // Writes the checkpoints of every dir that is online. A dir that cannot be written goes offline; those that did now,
   // whose partitions have to be told.
   base::Task<std::vector<size_t>> checkpoint(const std::vector<Standing>& standings, bool all);
@@ -61,6 +90,9 @@ class LogDirs {
     std::unique_ptr<log::LogDir> dir;
     bool offline = false;
     std::string failure;
+    std::map<log::TopicPartition, Checkpointed> unopened;  // of the cluster's partitions that lie here
+    SpaceWatch space{0};
+    size_t strays = 0;
   };
   io::Shard& shard_;
   std::vector<Dir> dirs_;

@@ -29,7 +29,7 @@ void Partition::set_state(const PartitionState& state) {
   const bool changed = state.leader != state_.leader || state.leader_epoch != state_.leader_epoch;
   state_ = state;
   if (!changed) return;
-  if (state_.leader) log_->begin_epoch(state_.leader_epoch);
+  if (state_.leader && log_ != nullptr) log_->begin_epoch(state_.leader_epoch);
   wake_all();
 }
 
@@ -58,6 +58,12 @@ AppendResult Partition::append(base::MutableBytes records, record::AppendOrigin 
   };
   if (offline_ || log_->failure()) return reject(base::ErrorCode::kKafkaStorageError, "the log dir is offline");
   if (!state_.leader) return reject(base::ErrorCode::kNotLeaderOrFollower, {});
+  const bool refused =
+      origin == record::AppendOrigin::kClient ? space_ != SpaceLevel::kEnough : space_ == SpaceLevel::kReserveUsed;
+  if (refused) {
+    ++refused_for_space_;
+    return reject(base::ErrorCode::kKafkaStorageError, "the log dir has too little free space");
+  }
   record::AppendRules rules = rules_.append;
   rules.origin = origin;
   rules.produce_version = produce_version;
@@ -131,7 +137,7 @@ void Partition::on_counted(log::PartitionLog& log) {
 
 void Partition::on_failed(log::PartitionLog&, const base::Error& error) {
   wake_all();
-  if (on_failed_) on_failed_(log_dir_, error);
+  if (on_failed_) on_failed_(*this, error);
 }
 
 }  // namespace stele::broker

@@ -12,6 +12,7 @@
 #include "base/intrusive_list.h"
 #include "base/result.h"
 #include "broker/partition_key.h"
+#include "broker/space_watch.h"
 #include "log/file_names.h"
 #include "log/partition_log.h"
 #include "record/decompressor.h"
@@ -59,17 +60,24 @@ class PartitionWatch : public base::ListNode {
 class Partition final : public log::LogObserver {
  public:
   // Hears that the log failed.
-  using OnFailed = std::function<void(size_t log_dir, const base::Error&)>;
+  using OnFailed = std::function<void(const Partition&, const base::Error&)>;
 
   Partition(PartitionKey key, log::TopicPartition topic_partition, PartitionState state, PartitionRules rules);
 
   // The log was opened with this object as its observer.
   void attach(std::unique_ptr<log::PartitionLog> log);
+  // Null where it could not be opened: the partition is offline then.
   log::PartitionLog* log() const { return log_.get(); }
   // No longer served: appends and reads are answered NOT_LEADER_OR_FOLLOWER, and all who wait are woken.
   void retire();
   // Its log dir failed: KAFKA_STORAGE_ERROR from now on.
   void set_offline();
+  // How much room its log dir has: appends are refused where there is too little.
+  void set_space(SpaceLevel level) { space_ = level; }
+  SpaceLevel space() const { return space_; }
+  bool offline() const { return offline_; }
+  // Appends that were refused for want of space.
+  uint64_t refused_for_space() const { return refused_for_space_; }
 
   const PartitionKey& key() const { return key_; }
   const std::string& name() const { return name_; }  // "topic-0"
@@ -110,6 +118,8 @@ class Partition final : public log::LogObserver {
   std::string name_;
   PartitionState state_;
   bool offline_ = false;
+  SpaceLevel space_ = SpaceLevel::kEnough;
+  uint64_t refused_for_space_ = 0;
   PartitionRules rules_;
   size_t log_dir_ = 0;
   std::unique_ptr<log::PartitionLog> log_;

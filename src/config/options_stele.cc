@@ -54,6 +54,13 @@ constexpr Option kOptions[] = {
      "Consumer groups this broker coordinates; beyond it new ones are refused."},
     {"stele.open.files.max", kInt, "0", at_least(0), kLow, kRead, Effect::kWarns,
      "Segment files kept open at a time; 0 for half of what the system allows the process."},
+    {"stele.log.dir.min.free.bytes", kLong, "-1", at_least(-1), kHigh, kRead, kDone,
+     "Free bytes of a log dir's file system below which records of producers are refused with KAFKA_STORAGE_ERROR, "
+     "until "
+     "a quarter more is free; reading and deleting go on. -1: the smaller of 1 GiB and 5 % of the file system; 0: no "
+     "limit."},
+    {"stele.log.dir.check.interval.ms", kLong, "1000", at_least(1), kLow, kRead, kDone,
+     "How often the free space of the log dirs is looked at."},
     {"stele.log.dir.threads", kInt, "2", between(1, 64), kLow, kRead, kDone,
      "Threads per log dir for syncs, directory work and reads that miss the page cache."},
     {"stele.shutdown.timeout.ms", kLong, "30000", at_least(0), kMedium, kRead, Effect::kWarns,

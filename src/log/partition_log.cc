@@ -1,6 +1,7 @@
 #include "log/partition_log.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <utility>
 
@@ -25,7 +26,15 @@ std::string describe(std::exception_ptr fault) {
   }
 }
 
+// What the kernel made of earlier writes is unknown: a full disk is then no reason to go on.
+base::Error for_good(base::Error error) {
+  error.os_error = 0;
+  return error;
+}
+
 }  // namespace
+
+bool is_no_space(const base::Error& error) { return error.os_error == ENOSPC || error.os_error == EDQUOT; }
 
 struct PartitionLog::EndWaiter : base::ListNode {
   EndWaiter(base::Executor& executor, base::Offset last_offset, bool synced_end)
@@ -97,10 +106,16 @@ void PartitionLog::queue_epochs() {
   base::ByteVector content;
   base::append(content, base::as_bytes(text));
   Step step;
-  step.work = [this, bytes = std::move(content)]() mutable {
-    return write_file(std::string{kEpochCheckpointName}, std::move(bytes));
-  };
+  step.work = [this, bytes = std::move(content)]() mutable { return write_queued_epochs(std::move(bytes)); };
   enqueue(std::move(step));
+}
+
+// A full disk owes it to the next append, so that what only deletes goes on.
+base::Task<base::Result<void>> PartitionLog::write_queued_epochs(base::ByteVector content) {
+  auto written = co_await write_file(std::string{kEpochCheckpointName}, std::move(content));
+  if (written.ok() || !is_no_space(written.error())) co_return written;
+  epochs_owed_ = true;
+  co_return base::Result<void>{};
 }
 
 base::Task<base::Result<void>> PartitionLog::write_file(std::string file, base::ByteVector content) {
@@ -167,6 +182,10 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
     bytes += step.bytes.size();
     end = step.end;
   }
+  if (epochs_owed_) {
+    STELE_CO_TRY(co_await write_epochs());
+    epochs_owed_ = false;
+  }
   STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await segment->log_file());
   STELE_CHECK(position == segment->written(), "{} after {}", position, segment->written());
   auto written = co_await file->write(position, parts);
@@ -176,6 +195,7 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
     shard_.mark("log.write_undone");
     if (auto cut = co_await file->truncate(position); !cut.ok()) {
       shard_.log().error("{}: the failed write could not be undone: {}", place_.name, cut.error().message);
+      co_return for_good(std::move(written).error());
     }
     co_return std::move(written).error();
   }
@@ -297,7 +317,7 @@ base::Task<base::Result<void>> PartitionLog::flush_written() {
     if (segment->base() >= target) break;
     auto synced = co_await segment->sync_log();
     if (segment->deleted()) continue;
-    if (!synced.ok()) co_return std::move(synced).error();
+    if (!synced.ok()) co_return for_good(std::move(synced).error());
     if (segment == segments.back() || recovered < target) continue;
     if (!segment->indexes_written()) {
       recovered = std::max(recovery_point_, segment->base());

@@ -78,6 +78,10 @@ struct ReadResult {
   uint64_t position = 0;
 };
 
+// The disk (or a quota) is full. As the failure of a log it says that nothing but the unwritten tail is lost, which was
+// undone: the same directory can be opened again, on a full disk too.
+bool is_no_space(const base::Error& error);
+
 // Damaged batches that readers or recovery met. They stay where they are and are never given to a reader.
 struct Damage {
   struct Place {
@@ -187,6 +191,8 @@ class PartitionLog {
 
   // Everything assigned before the call is on stable storage on return, and synced_end() covers it.
   base::Task<base::Result<void>> flush();
+  // Of a log that failed: ends once none of its own work touches the files any more.
+  base::Task<void> settled() { co_await tasks_.join(); }
   // Closes open files and drops index entries from memory where nothing was read or appended for `idle`.
   base::Task<base::Result<void>> close_idle(base::MonoTime now, base::Duration idle);
   // Leaves the files as a clean stop of Kafka does: indexes complete, a producer snapshot at exactly the end, epochs
@@ -242,6 +248,7 @@ class PartitionLog {
   void wake();
   base::Task<base::Result<void>> wait_end(base::Offset last, bool synced);
   void queue_epochs();
+  base::Task<base::Result<void>> write_queued_epochs(base::ByteVector content);
   base::Task<base::Result<void>> write_file(std::string file, base::ByteVector content);
   void request_flush();
   base::Task<base::Result<void>> flush_written();
@@ -309,6 +316,7 @@ class PartitionLog {
   uint64_t generation_ = 0;      // one more whenever batches are cut off: what a reader found before is void
   int truncating_ = 0;
   bool closed_ = false;
+  bool epochs_owed_ = false;      // leader-epoch-checkpoint is to be written before the next append
   bool directory_dirty_ = false;  // names were made or changed since the last sync of the directory
   std::optional<base::Error> failure_;
 

@@ -63,7 +63,11 @@ base::Task<base::Result<std::unique_ptr<PartitionLog>>> Recovery::run() {
   l_.expire_producers(args_.shard->clock().wall());
   STELE_CO_TRY(co_await read_first_timestamp(l_.segments_.back()));
   STELE_CO_TRY(co_await remove_stray_snapshots());
-  if (all_checked || epochs_missing_) STELE_CO_TRY(co_await l_.write_epochs());
+  if (all_checked || epochs_missing_) {
+    const auto written = co_await l_.write_epochs();
+    l_.epochs_owed_ = !written.ok();
+    STELE_CO_TRY(spare_full_disk(written));
+  }
   STELE_CO_TRY(co_await args_.log_dir->sync(args_.name));
   co_return std::move(log_);
 }
@@ -263,7 +267,17 @@ base::Task<base::Result<void>> Recovery::recover_from(size_t first) {
 }
 
 base::Task<base::Result<void>> Recovery::write_snapshot(base::Offset offset) {
-  return l_.write_file(offset_file_name(offset, kSnapshotSuffix), encode_producer_snapshot(l_.producers_.snapshot()));
+  co_return spare_full_disk(co_await l_.write_file(offset_file_name(offset, kSnapshotSuffix),
+                                                   encode_producer_snapshot(l_.producers_.snapshot())));
+}
+
+// What can be made again from the batches does not keep a log closed: on a full disk it is needed to be read and
+// deleted from.
+base::Result<void> Recovery::spare_full_disk(base::Result<void> written) {
+  if (written.ok() || !is_no_space(written.error())) return written;
+  args_.shard->log().warn("{}/{}: left for later, the disk is full: {}", args_.log_dir->path(), args_.name,
+                          written.error().message);
+  return {};
 }
 
 // Empty where the batch is good and follows.
@@ -339,7 +353,7 @@ base::Task<base::Result<bool>> Recovery::check_segment(SegmentPtr segment) {
     STELE_CO_TRY(co_await file->truncate(good));
     STELE_CO_TRY(co_await file->sync());
   }
-  STELE_CO_TRY(co_await segment->replace_index_files());
+  STELE_CO_TRY(spare_full_disk(co_await segment->replace_index_files()));
   co_return good < size;
 }
 

@@ -33,6 +33,7 @@ class Recovery {
   base::Task<base::Result<void>> read_all_epochs(size_t segments);
   base::Task<base::Result<void>> recover_from(size_t first);
   base::Task<base::Result<void>> write_snapshot(base::Offset offset);
+  base::Result<void> spare_full_disk(base::Result<void> written);
   base::Task<base::Result<bool>> check_segment(SegmentPtr segment);
   std::string fault_of(const record::BatchView& batch, const Segment& segment) const;
   base::Task<base::Result<bool>> contradicted(std::shared_ptr<io::File> file, LocatedBatch batch, uint64_t size);

@@ -1,0 +1,44 @@
+#include "admin/metrics_text.h"
+
+#include <fmt/format.h>
+
+namespace stele::admin {
+
+namespace {
+
+// A label's value in quotes; the help line escapes the same, save for the quotes.
+std::string escaped(std::string_view text, bool quoted) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\') {
+      out += "\\\\";
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '"' && quoted) {
+      out += "\\\"";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void MetricsText::begin(std::string_view name, std::string_view help, std::string_view type) {
+  name_ = name;
+  text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, escaped(help, false), name, type);
+}
+
+void MetricsText::sample(uint64_t value, Labels labels) {
+  text_ += name_;
+  char before = '{';
+  for (const auto& [label, content] : labels) {
+    text_ += fmt::format("{}{}=\"{}\"", before, label, escaped(content, true));
+    before = ',';
+  }
+  if (before == ',') text_ += '}';
+  text_ += fmt::format(" {}\n", value);
+}
+
+}  // namespace stele::admin

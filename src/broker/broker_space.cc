@@ -1,0 +1,95 @@
+// What the broker does about log dirs that run out of space, and with partitions that met it.
+#include "broker/broker.h"
+
+namespace stele::broker {
+
+base::Task<void> Broker::keep_space() {
+  const base::Duration interval = std::chrono::milliseconds{config_->number("stele.log.dir.check.interval.ms")};
+  while (true) {
+    co_await io::sleep_until(control_.shard(), control_.shard().clock().now() + interval);
+    for (size_t i = 0; i < dirs_.size(); ++i) {
+      dirs_.look_at_space(i);
+      if (dirs_.space(i).level() != told_space_.at(i)) co_await tell_space(i);
+      if (dirs_.space(i).level() == SpaceLevel::kEnough) co_await open_starved(i);
+    }
+  }
+}
+
+base::Task<void> Broker::tell_space(size_t log_dir) {
+  const SpaceLevel level = told_space_.at(log_dir) = dirs_.space(log_dir).level();
+  co_await on_every_shard<bool>(
+      control_, [log_dir, level](BrokerShard& at, uint32_t) { return set_space_here(at, log_dir, level); });
+}
+
+// Apache Kafka takes the whole dir offline where an append finds the disk full. Here nothing was lost but records that
+// were not acknowledged, and their bytes are cut off again: the log is opened anew, so that it is read and deleted
+// from, which is what makes room; records are refused until there is some.
+base::Task<bool> Broker::log_failed(base::ShardId, PartitionKey key, size_t log_dir, base::Error error) {
+  if (!log::is_no_space(error)) co_return co_await dir_failed(log_dir, std::move(error.message));
+  if (stopping_ || dirs_.offline(log_dir)) co_return true;
+  if (dirs_.ran_out_of_space(log_dir, error.message)) co_await tell_space(log_dir);
+  co_await open_again(key);
+  co_return true;
+}
+
+base::Task<void> Broker::open_again(PartitionKey key) {
+  if (opening_.has(key)) co_return;
+  const base::ShardId* owner = shards_.find(key);
+  if (owner == nullptr) co_return;
+  const base::ShardId shard = *owner;
+  opening_.reserve(key);
+  BrokerShard& peer = control_.peer(shard);
+  const auto let_go = co_await run_on(control_.shard(), peer.home(), [&peer, key]() { return let_go_here(peer, key); });
+  const metadata::ImagePtr image = controller_->image();
+  const metadata::Topic* topic = image->topic(key.topic);
+  const metadata::Partition* partition = image->partition(key.topic, key.partition);
+  if (!let_go || partition == nullptr || topic == nullptr) {
+    opening_.release(key);
+    co_return;
+  }
+  HostOrder order{.key = key,
+                  .name = {topic->name, key.partition},
+                  .state = state_of(*partition, identity_.id),
+                  .rules = rules_of(*config_, *image, topic->name)};
+  order.log_dir = let_go->log_dir;
+  order.recovery_point = let_go->recovery_point;
+  order.log_start = let_go->log_start;
+  if (const auto starved = starved_.extract(key); !starved.empty()) {
+    order.recovery_point = starved.mapped().recovery_point;
+    order.log_start = starved.mapped().log_start;
+  }
+  dirs_.closed(order.log_dir, order.name, {order.recovery_point, order.log_start, order.log_start});
+  opening_.add(shard, std::move(order));
+  opening_.begin();
+}
+
+base::Task<void> Broker::open_starved(size_t log_dir) {
+  std::vector<PartitionKey> keys;
+  for (const auto& [key, starved] : starved_) {
+    if (starved.log_dir == log_dir) keys.push_back(key);
+  }
+  for (const PartitionKey& key : keys) co_await open_again(key);
+}
+
+base::Task<std::vector<DirStatus>> Broker::dir_status() {
+  std::vector<DirStatus> all(opening_.progress().size());
+  if (all.empty()) co_return all;  // the shards know of no dirs yet
+  const size_t dirs = all.size();
+  const auto counted = co_await on_every_shard<std::vector<DirCounts>>(
+      control_, [dirs](BrokerShard& at, uint32_t) { return counts_here(at, dirs); });
+  for (size_t i = 0; i < dirs; ++i) {
+    DirStatus& status = all[i];
+    status.path = dirs_.path(i);
+    status.online = !dirs_.offline(i);
+    status.failure = dirs_.failure(i);
+    status.level = dirs_.space(i).level();
+    status.space = dirs_.space(i).space();
+    status.space_limit = dirs_.space(i).limit();
+    status.strays = dirs_.strays(i);
+    status.opening = opening_.progress()[i];
+    for (const auto& shard : counted) status.counts += shard[i];
+  }
+  co_return all;
+}
+
+}  // namespace stele::broker

@@ -1,0 +1,310 @@
+// Starts that take long, disks that fill up and bytes that change at rest, as clients and operators see them.
+#include <gtest/gtest.h>
+
+#include "sim/broker_world.h"
+#include "sim/client.h"
+#include "wire/delete_records_request.h"
+#include "wire/delete_records_response.h"
+#include "wire/delete_topics_request.h"
+#include "wire/delete_topics_response.h"
+
+namespace stele::sim {
+namespace {
+
+using base::Task;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr int16_t kCorruptMessage = 2;
+constexpr int16_t kNotLeader = 6;
+constexpr int16_t kStorageError = 56;
+const std::string kTopic = "stones";
+constexpr int32_t kPartitions = 4;
+
+// One request after the other against a broker that runs; each call is a client's whole life.
+class StorageTest : public ::testing::Test {
+ protected:
+  void begin(config::ConfigMap config) {
+    world_.emplace(WorldOptions{.seed = 21, .shards = 3, .config = std::move(config)});
+    world_->start();
+    make_topic(kTopic, kPartitions);
+  }
+  void TearDown() override {
+    if (HasFailure() && world_) std::fprintf(stderr, "%s", world_->lines().text().c_str());
+  }
+  io::SimDisk& disk() { return world_->broker_host().disk(); }
+  Lines& lines() { return world_->lines(); }
+
+  template <class T>
+  T ask(std::function<Task<T>(Client&)> what) {
+    std::optional<T> answer;
+    const bool ended = world_->run([&](io::Shard& shard) { return ask_once<T>(shard, what, answer); });
+    EXPECT_TRUE(ended);
+    return answer.value_or(T{});
+  }
+  template <class T>
+  static Task<void> ask_once(io::Shard& shard, std::function<Task<T>(Client&)> what, std::optional<T>& answer) {
+    const auto client = co_await connect_patiently(shard);
+    answer = co_await what(*client);
+  }
+  void make_topic(const std::string& name, int32_t partitions) {
+    EXPECT_EQ(ask<int16_t>([&](Client& client) { return client.create_topic(name, partitions); }), 0);
+  }
+  // The code of the answer.
+  int16_t produce(int32_t partition, const std::string& value, const std::string& topic = kTopic) {
+    return produce(partition, Batch{.values = {value}}, topic);
+  }
+  int16_t produce(int32_t partition, const Batch& batch, const std::string& topic = kTopic) {
+    return ask<Produced>([&](Client& client) { return client.produce(topic, partition, -1, batch); }).code;
+  }
+  std::vector<std::string> read(int32_t partition, const std::string& topic = kTopic) {
+    std::vector<std::string> values;
+    const auto records =
+        ask<std::vector<FetchedRecord>>([&](Client& client) { return client.read_all(topic, partition); });
+    for (const FetchedRecord& record : records) values.push_back(record.value);
+    return values;
+  }
+  int16_t fetch_code(int32_t partition, int64_t offset) {
+    const auto fetched = ask<Fetched>([&](Client& client) { return client.fetch(kTopic, {{partition, offset}}, 0); });
+    const auto at = fetched.codes.find(partition);
+    return at == fetched.codes.end() ? int16_t{0} : at->second;
+  }
+  // Produces until the first refusal; what was acknowledged.
+  std::vector<std::string> fill(int32_t partition, int16_t& refusal) {
+    std::vector<std::string> acknowledged;
+    for (refusal = 0; refusal == 0 && acknowledged.size() < 1000;) {
+      const std::string value = std::to_string(acknowledged.size()) + std::string(1000, 'x');
+      world_->pass(milliseconds{5});
+      refusal = produce(partition, value);
+      if (refusal == 0) acknowledged.push_back(value);
+    }
+    return acknowledged;
+  }
+  int16_t delete_records(int32_t partition, int64_t before) {
+    wire::DeleteRecordsRequest request;
+    request.timeout_ms = 1000;
+    auto& topic = request.topics.emplace_back();
+    topic.name = kTopic;
+    auto& part = topic.partitions.emplace_back();
+    part.partition_index = partition;
+    part.offset = before;
+    return ask<int16_t>([&](Client& client) { return delete_from(client, request); });
+  }
+  static Task<int16_t> delete_from(Client& client, const wire::DeleteRecordsRequest& request) {
+    const auto answer = co_await client.call<wire::DeleteRecordsResponse>(request, 2);
+    co_return answer ? answer->topics.front().partitions.front().error_code : int16_t{-1};
+  }
+  int16_t delete_topic(const std::string& name) {
+    return ask<int16_t>([&](Client& client) { return delete_named(client, name); });
+  }
+  static Task<int16_t> delete_named(Client& client, const std::string& name) {
+    wire::DeleteTopicsRequest request;
+    request.timeout_ms = 1000;
+    request.topics.emplace_back().name = name;
+    const auto answer = co_await client.call<wire::DeleteTopicsResponse>(request, 6);
+    co_return answer ? answer->responses.front().error_code : int16_t{-1};
+  }
+  std::string metrics() {
+    std::string text;
+    bool done = false;
+    base::TaskScope scope{world_->broker_host().shard(base::ShardId{0}).executor(), [](std::exception_ptr) {}};
+    scope.spawn(take_metrics(world_->process(), text, done));
+    EXPECT_TRUE(world_->run_until([&] { return done; }, seconds{10}));
+    return text;
+  }
+  static Task<void> take_metrics(app::BrokerProcess& process, std::string& text, bool& done) {
+    text = co_await process.metrics();
+    done = true;
+  }
+
+  std::optional<BrokerWorld> world_;
+};
+
+TEST_F(StorageTest, partitions_are_served_as_they_are_opened) {
+  begin({});
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "before"), 0);
+  world_->crash();
+  io::DiskFaults slow;
+  slow.slow = io::kAlways;
+  slow.slow_longest = seconds{3};
+  disk().set_faults("/data/stones-2", slow);
+  world_->start();
+  EXPECT_FALSE(world_->process().broker().progress().complete());
+  EXPECT_NE(metrics().find("kafka_log_logmanager_remaininglogstorecover{dir=\"/data\"} 1\n"), std::string::npos);
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "meanwhile"), i == 2 ? kNotLeader : 0) << i;
+  EXPECT_FALSE(world_->process().broker().progress().complete()) << "too fast to have tested anything";
+  // What changes meanwhile is not lost on the one that is not open yet.
+  make_topic("later", 1);
+  EXPECT_TRUE(world_->run_until([&] { return world_->process().broker().progress().complete(); }, minutes{5}));
+  EXPECT_EQ(produce(2, "after"), 0);
+  EXPECT_EQ(read(2), (std::vector<std::string>{"before", "after"}));
+  EXPECT_EQ(read(1), (std::vector<std::string>{"before", "meanwhile"}));
+  EXPECT_TRUE(lines().mention("4 of 5 partitions are open") || lines().mention("3 of 4 partitions are open"));
+  EXPECT_EQ(world_->stop(), 0);
+}
+
+TEST_F(StorageTest, a_topic_is_deleted_while_it_is_being_opened) {
+  begin({});
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "before"), 0);
+  world_->crash();
+  io::DiskFaults slow;
+  slow.slow = io::kAlways;
+  slow.slow_longest = milliseconds{400};
+  disk().set_faults(slow);
+  world_->start();
+  EXPECT_FALSE(world_->process().broker().progress().complete()) << "too fast to have tested anything";
+  EXPECT_EQ(delete_topic(kTopic), 0);
+  make_topic(kTopic, kPartitions);
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "anew"), 0);
+  EXPECT_EQ(read(2), (std::vector<std::string>{"anew"}));
+  EXPECT_EQ(world_->stop(), 0);
+}
+
+TEST_F(StorageTest, a_broker_stopped_while_it_opens_loses_no_checkpoint) {
+  begin({});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(produce(2, "r" + std::to_string(i)), 0);
+  EXPECT_EQ(delete_records(2, 2), 0);
+  world_->pass(minutes{2});  // the checkpoints are written
+  world_->crash();
+  io::DiskFaults slow;
+  slow.slow = io::kAlways;
+  slow.slow_longest = seconds{20};
+  disk().set_faults("/data/stones-2", slow);
+  world_->start();
+  world_->pass(seconds{7});  // checkpoints again, without a standing of that partition
+  EXPECT_FALSE(world_->process().broker().progress().complete()) << "too fast to have tested anything";
+  world_->crash();
+  disk().set_faults("/data/stones-2", {});
+  world_->start();
+  EXPECT_EQ(fetch_code(2, 0), 1) << "what was deleted stays deleted";
+  EXPECT_EQ(fetch_code(2, 2), 0);
+}
+
+TEST_F(StorageTest, a_disk_near_full_refuses_records_and_takes_them_again_by_itself) {
+  begin({{"stele.log.dir.min.free.bytes", "100000"}, {"stele.log.dir.check.interval.ms", "1"}});
+  make_topic("old", 1);
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(produce(0, std::string(1000, 'o'), "old"), 0);
+  io::DiskFaults full;
+  full.capacity_bytes = disk().used_bytes("/data") + 150'000;
+  disk().set_faults("/data", full);
+  int16_t refusal = 0;
+  const auto acknowledged = fill(1, refusal);
+  EXPECT_EQ(refusal, kStorageError);
+  EXPECT_GT(acknowledged.size(), 20U);
+  EXPECT_TRUE(lines().mention("log dir /data is near full"));
+  EXPECT_EQ(read(1), acknowledged) << "reading goes on";
+  EXPECT_EQ(delete_records(1, 3), 0) << "and deleting";
+  make_topic("small", 1);
+  const std::string text = metrics();
+  EXPECT_NE(text.find("stele_log_dir_space_level{dir=\"/data\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("stele_log_dir_space_refusals_total{dir=\"/data\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("kafka_log_logmanager_offlinelogdirectorycount 0\n"), std::string::npos);
+  EXPECT_EQ(delete_topic("old"), 0);
+  world_->pass(minutes{2});  // file.delete.delay.ms
+  EXPECT_EQ(produce(1, "again"), 0);
+  EXPECT_TRUE(lines().mention("records are taken"));
+  EXPECT_EQ(world_->stop(), 0);
+}
+
+TEST_F(StorageTest, a_write_that_finds_the_disk_full_is_undone_and_the_log_goes_on) {
+  begin({{"stele.log.dir.min.free.bytes", "0"}, {"stele.log.dir.check.interval.ms", "3600000"}});
+  io::DiskFaults full;
+  full.capacity_bytes = disk().used_bytes("/data") + 40'000;
+  disk().set_faults("/data", full);
+  int16_t refusal = 0;
+  const auto acknowledged = fill(1, refusal);
+  EXPECT_EQ(refusal, kStorageError);
+  world_->pass(seconds{1});
+  EXPECT_TRUE(lines().mention("log dir /data is full"));
+  EXPECT_FALSE(world_->process().broker().log_dirs().offline(0));
+  EXPECT_EQ(read(1), acknowledged) << "reading goes on";
+  EXPECT_EQ(produce(3, "refused"), kStorageError);
+  EXPECT_EQ(delete_records(1, 3), 0) << "and deleting";
+  world_->crash();
+  full.capacity_bytes = *full.capacity_bytes + 1'000'000;
+  disk().set_faults("/data", full);
+  world_->start();
+  EXPECT_EQ(produce(1, "again"), 0);
+  EXPECT_EQ(world_->stop(), 0);
+}
+
+TEST_F(StorageTest, an_idempotent_producer_goes_on_after_a_full_disk_without_loss_or_duplicate) {
+  begin({{"stele.log.dir.min.free.bytes", "0"}});
+  io::DiskFaults full;
+  full.capacity_bytes = disk().used_bytes("/data") + 20'000;
+  disk().set_faults("/data", full);
+  std::vector<std::string> sent;
+  int refused = 0;
+  for (int32_t i = 0; i < 60; ++i) {
+    sent.push_back(std::to_string(i) + std::string(1000, 'x'));
+    const Batch batch{.values = {sent.back()}, .producer_id = 7, .producer_epoch = 0, .sequence = i};
+    int16_t code = produce(1, batch);
+    for (int tries = 0; code != 0 && tries < 20; ++tries) {
+      EXPECT_TRUE(code == kStorageError || code == kNotLeader) << code;
+      if (++refused == 3) {
+        full.capacity_bytes = *full.capacity_bytes + 1'000'000;
+        disk().set_faults("/data", full);
+      }
+      world_->pass(seconds{1});
+      code = produce(1, batch);
+    }
+    ASSERT_EQ(code, 0) << i;
+  }
+  EXPECT_GE(refused, 3);
+  EXPECT_EQ(read(1), sent);
+  EXPECT_EQ(world_->stop(), 0);
+}
+
+TEST_F(StorageTest, a_broker_starts_on_a_full_disk_and_can_be_read) {
+  begin({{"stele.log.dir.min.free.bytes", "100000"}});
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "before"), 0);
+  world_->crash();
+  io::DiskFaults full;
+  full.capacity_bytes = disk().used_bytes("/data") + 20'000;  // what the metadata log needs to start
+  disk().set_faults("/data", full);
+  world_->start();
+  for (int32_t i = 0; i < kPartitions; ++i) {
+    EXPECT_EQ(read(i), (std::vector<std::string>{"before"}));
+    EXPECT_EQ(produce(i, "refused"), kStorageError);
+  }
+  EXPECT_TRUE(lines().mention("log dir /data is near full"));
+}
+
+TEST_F(StorageTest, a_dir_that_turns_read_only_goes_offline_alone) {
+  begin({{"log.dirs", "/data/one,/data/two"}});
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "before"), 0);
+  io::DiskFaults read_only;
+  read_only.read_only = true;
+  disk().set_faults("/data/two", read_only);
+  int offline = 0;
+  for (int32_t i = 0; i < kPartitions; ++i) offline += produce(i, "now") == kStorageError ? 1 : 0;
+  EXPECT_EQ(offline, 2);
+  const std::string text = metrics();
+  EXPECT_NE(text.find("kafka_log_logmanager_offlinelogdirectorycount 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("stele_log_dir_online{dir=\"/data/two\"} 0\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("stele_log_dir_failure_info{dir=\"/data/two\",reason="), std::string::npos) << text;
+  EXPECT_EQ(world_->stop(), 0);
+}
+
+TEST_F(StorageTest, a_bit_that_flipped_at_rest_is_refused_and_the_rest_is_served) {
+  begin({});
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(produce(1, "record " + std::to_string(i)), 0);
+  EXPECT_EQ(produce(2, "another"), 0);
+  EXPECT_EQ(world_->stop(), 0);
+  const std::string file = "/data/stones-1/00000000000000000000.log";
+  const uint64_t batch = disk().contents(file)->size() / 9;
+  EXPECT_TRUE(disk().flip_bit(file, 4 * batch + 65, 3));
+  world_->start();
+  EXPECT_EQ(read(1).size(), 4U) << "up to the damage";
+  EXPECT_EQ(fetch_code(1, 4), kCorruptMessage);
+  EXPECT_EQ(fetch_code(1, 5), 0) << "behind it";
+  EXPECT_EQ(read(2), (std::vector<std::string>{"another"}));
+  EXPECT_EQ(produce(1, "more"), 0);
+  EXPECT_TRUE(lines().mention(file));
+  const std::string text = metrics();
+  EXPECT_NE(text.find("stele_log_dir_damaged_batches{dir=\"/data\"} 1\n"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace stele::sim
