@@ -58,6 +58,7 @@ class IndexEntries {
     last_ = entries_.empty() ? std::nullopt : std::optional{entries_.back()};
   }
 
+  size_t dropped() const { return dropped_; }
   size_t written() const { return written_; }
   std::span<const Entry> unwritten() const { return std::span{entries_}.subspan(written_ - dropped_); }
   void mark_written(size_t count) { written_ = count; }

@@ -213,8 +213,13 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
 
 // Everything of `old` is written by now.
 base::Task<base::Result<void>> PartitionLog::finish_roll(SegmentPtr old, SegmentPtr next, base::ByteVector snapshot) {
-  // Recovery goes back to a segment whose indexes are not written.
-  if (!shard_.maybe("log.late_indexes")) STELE_CO_TRY(co_await old->write_indexes());
+  if (recovery_point_ >= next->base()) {
+    // Once the new file is there, recovery does not look at the old one any more.
+    STELE_CO_TRY(co_await old->write_indexes());
+    STELE_CO_TRY(co_await old->sync_indexes());
+  } else if (!shard_.maybe("log.late_indexes")) {
+    STELE_CO_TRY(co_await old->write_indexes());
+  }
   STELE_CO_TRY(co_await next->create());
   STELE_CO_TRY_ASSIGN(
       const std::unique_ptr<io::File> snapshot_file,
@@ -333,6 +338,9 @@ base::Task<base::Result<void>> PartitionLog::flush_written() {
     flush_again_ = true;
     co_return base::Result<void>{};
   }
+  // A segment that was rolled meanwhile was synced without its indexes.
+  const SegmentPtr& last = segments.back();
+  if (last != segments_.back()) recovered = std::min(recovered, std::max(recovery_point_, last->base()));
   synced_end_ = std::max(synced_end_, target);
   synced_bytes_ = std::max(synced_bytes_, bytes);
   recovery_point_ = std::max(recovery_point_, recovered);

@@ -175,6 +175,40 @@ TEST_F(RulesTest, a_directory_of_another_topic_is_refused) {
   });
 }
 
+TEST_F(RulesTest, what_lies_below_the_recovery_point_has_its_indexes_on_the_disk) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open(shard, {});
+    must(log.append({.records = 1}));
+    must(co_await log->flush());
+    log->roll(base::Timestamp{1});
+    must(log.append({.records = 1}));
+    must(co_await log->flush());
+    EXPECT_EQ(log->recovery_point(), Offset{2});
+  });
+  host_.disk().lose_power(io::kLoseAll);
+  const auto index = host_.disk().contents("/data/t-0/" + offset_file_name(Offset{0}, kTimeIndexSuffix));
+  ASSERT_TRUE(index);
+  EXPECT_EQ(index->size(), TimeIndex::kEntrySize);
+}
+
+TEST_F(RulesTest, indexes_are_read_beside_a_roll_that_writes_them) {
+  host_.disk().set_faults({.slow = io::kAlways, .slow_longest = std::chrono::milliseconds{5}});
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open(shard, {.options = {.index_interval_bytes = 100}});
+    for (int i = 0; i < 40; ++i) {
+      const Offset middle = log->assigned_end() + 9;
+      for (int n = 0; n < 6; ++n) must(log.append({.records = 3}));
+      must(co_await log->wait_written(log->assigned_end() + -1));
+      must(co_await log->close_idle(base::MonoTime::max(), {}));
+      for (int n = 0; n < 3; ++n) must(log.append({.records = 3}));
+      log->roll(base::Timestamp{1});
+      must(co_await log->read(middle, 1, log->written_end(), true));
+      must(co_await log->flush());
+    }
+  });
+  EXPECT_FALSE(lines_.mention("index made anew")) << "what was being written was taken for damage";
+}
+
 TEST_F(RulesTest, retention_deletes_below_the_high_watermark_only) {
   run(+[](io::Shard& shard) -> Task<void> {
     OpenLog log = co_await filled(shard);

@@ -108,6 +108,8 @@ base::Task<base::Result<void>> Segment::load_indexes() {
 
 // False where a file is missing or damaged.
 base::Task<base::Result<bool>> Segment::read_indexes() {
+  const auto dropped = [this] { return std::pair{offset_index_.entries().dropped(), time_index_.entries().dropped()}; };
+  const auto wanted = dropped();
   std::string damage;
   std::vector<OffsetIndexEntry> offsets;
   std::vector<TimeIndexEntry> times;
@@ -135,9 +137,11 @@ base::Task<base::Result<bool>> Segment::read_indexes() {
     }
     if (!parsed.ok() && damage.empty()) damage = fmt::format("{}: {}", path, parsed.error().message);
   }
-  if (indexes_loaded()) co_return true;  // another reader was faster
-  if (indexes_known_ && (offsets.size() < offset_index_.entries().written() ||
-                         times.size() < time_index_.entries().written() || aborted.size() < aborted_written_)) {
+  if (indexes_loaded()) co_return true;                        // another reader was faster
+  if (dropped() != wanted) co_return co_await read_indexes();  // of what was dropped meanwhile, a part may be missing
+  const size_t aborted_dropped = aborted_loaded_ ? 0 : aborted_written_;
+  if (indexes_known_ &&
+      (offsets.size() < wanted.first || times.size() < wanted.second || aborted.size() < aborted_dropped)) {
     damage = fmt::format("{}: an index has fewer entries than were written", place_.path(file_name(kLogSuffix)));
   }
   if (!damage.empty()) {
@@ -247,6 +251,7 @@ base::Task<base::Result<void>> Segment::rebuild_indexes() {
     if (going) fresh.pass_over(scanner.position() - damaged);
   }
   if (end != size_ || indexes_loaded()) co_return co_await load_indexes();
+  ++rebuilds_;
   fresh.seal();
   const auto offsets = fresh.offset_index_.entries().all();
   const auto times = fresh.time_index_.entries().all();
@@ -278,11 +283,13 @@ base::Task<base::Result<void>> Segment::write_tail(std::string_view suffix, uint
 
 base::Task<base::Result<void>> Segment::write_indexes() {
   if (!indexes_known_) co_return base::Result<void>{};  // nothing was changed since they were written
+  const uint64_t rebuilds = rebuilds_;                  // made anew by a reader meanwhile, they are all to be written
   auto& offsets = offset_index_.entries();
   if (!offsets.unwritten().empty() || !index_files_made_) {
     const size_t count = offsets.count();
     STELE_CO_TRY(co_await write_tail(kIndexSuffix, offsets.written() * OffsetIndex::kEntrySize,
                                      OffsetIndex::encode(offsets.unwritten())));
+    if (rebuilds != rebuilds_) co_return base::Result<void>{};
     offsets.mark_written(count);
   }
   auto& times = time_index_.entries();
@@ -290,6 +297,7 @@ base::Task<base::Result<void>> Segment::write_indexes() {
     const size_t count = times.count();
     STELE_CO_TRY(co_await write_tail(kTimeIndexSuffix, times.written() * TimeIndex::kEntrySize,
                                      TimeIndex::encode(times.unwritten())));
+    if (rebuilds != rebuilds_) co_return base::Result<void>{};
     times.mark_written(count);
   }
   index_files_made_ = true;
@@ -299,6 +307,7 @@ base::Task<base::Result<void>> Segment::write_indexes() {
                                                aborted_.end()};
     STELE_CO_TRY(co_await write_tail(kTransactionIndexSuffix, aborted_written_ * kAbortedTransactionSize,
                                      encode_transaction_index(tail)));
+    if (rebuilds != rebuilds_) co_return base::Result<void>{};
     aborted_written_ = count;
   }
   co_return base::Result<void>{};

@@ -137,6 +137,7 @@ class Segment {
   bool largest_known_ = false;
   bool indexes_known_ = false;  // counts and last entries of the indexes are right, loaded or dropped
   bool index_files_made_ = false;
+  uint64_t rebuilds_ = 0;  // of the indexes, beside a write of them
   int64_t bytes_since_index_entry_ = 0;
   OffsetIndex offset_index_;
   TimeIndex time_index_;
