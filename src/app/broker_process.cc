@@ -244,8 +244,8 @@ void BrokerProcess::say_ready() {
   }
   std::string dirs;
   for (size_t i = 0; i < broker_->log_dirs().size(); ++i) {
-    dirs += fmt::format("{}{}={}", i == 0 ? "" : ",", broker_->log_dirs().dir(i).path(),
-                        broker_->log_dirs().id(i).to_string());
+    dirs += fmt::format("{}{}={}", i == 0 ? "" : ",", broker_->log_dirs().path(i),
+                        broker_->log_dirs().offline(i) ? "offline" : broker_->log_dirs().id(i).to_string());
   }
   const metadata::ImagePtr image = broker_->controller().image();
   std::string features;

@@ -23,6 +23,10 @@ base::Task<base::Result<void>> prepare_here(BrokerShard& at, BrokerIdentity iden
   at.set_identity(std::move(identity));
   std::vector<std::shared_ptr<io::Directory>> directories;
   for (const std::string& path : paths) {
+    if (path.empty()) {
+      directories.emplace_back();
+      continue;
+    }
     auto directory = co_await at.shard().open_directory(path, false);
     if (!directory.ok()) co_return std::move(directory).error();
     directories.push_back(*std::move(directory));
@@ -51,7 +55,7 @@ void Broker::die(std::string reason) {
 
 base::Task<base::Result<void>> Broker::open_dirs(std::shared_ptr<const config::BrokerConfig> config) {
   config_ = std::move(config);
-  STELE_CO_TRY(co_await dirs_.open(config_->log_dirs()));
+  STELE_CO_TRY(co_await dirs_.open(config_->log_dirs(), config_->metadata_log_dir()));
   STELE_CO_TRY(co_await open_metadata_dir());
   STELE_CO_TRY(co_await check_dirs());
   STELE_CO_TRY(co_await dirs_.look_around());
@@ -94,6 +98,12 @@ base::Task<base::Result<void>> Broker::open_metadata_dir() {
   co_return base::Result<void>{};
 }
 
+const log::LogDir& Broker::first_dir() {
+  size_t first = 0;
+  while (!dirs_.has(first)) ++first;
+  return dirs_.dir(first);
+}
+
 const log::LogDir& Broker::metadata_dir() { return metadata_dir_ ? dirs_.dir(*metadata_dir_) : *metadata_apart_; }
 
 base::Result<void> Broker::check_meta(const log::LogDir& dir) {
@@ -115,11 +125,11 @@ base::Result<void> Broker::check_meta(const log::LogDir& dir) {
         fmt::format("log dir {} belongs to node {}, but node.id is {}: set node.id={}, or name the log dirs of node {}",
                     dir.path(), meta->node_id.value(), config_->node_id(), meta->node_id.value(), config_->node_id()));
   }
-  const auto& first = dirs_.dir(0).meta();
+  const auto& first = first_dir().meta();
   if (first && meta->cluster_id != first->cluster_id) {
     return config_error(
         fmt::format("log dirs {} and {} belong to different clusters, {} and {}: name those of one cluster in log.dirs",
-                    dirs_.dir(0).path(), dir.path(), first->cluster_id, meta->cluster_id));
+                    first_dir().path(), dir.path(), first->cluster_id, meta->cluster_id));
   }
   return {};
 }
@@ -129,11 +139,15 @@ base::Task<base::Result<void>> Broker::check_dirs() {
   std::vector<log::LogDir*> all;
   bool partitions = false;
   for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (!dirs_.has(i)) continue;
     all.push_back(&dirs_.dir(i));
     partitions |= !dirs_.dir(i).partitions().empty();
   }
   if (metadata_apart_) all.push_back(metadata_apart_.get());
   if (std::all_of(all.begin(), all.end(), [](const log::LogDir* dir) { return dir->is_blank() && !dir->meta(); })) {
+    if (dirs_.online_count() < dirs_.size()) {
+      co_return base::Error{base::ErrorCode::kKafkaStorageError, "a first start needs all of log.dirs"};
+    }
     co_return co_await format_dirs();
   }
   for (log::LogDir* dir : all) {
@@ -153,7 +167,7 @@ base::Task<base::Result<void>> Broker::check_dirs() {
                     "them would be taken for a stray: put the metadata log back, or start with empty log dirs",
                     metadata_dir().path()));
   }
-  identity_ = {dirs_.dir(0).meta()->node_id, dirs_.dir(0).meta()->cluster_id};
+  identity_ = {first_dir().meta()->node_id, first_dir().meta()->cluster_id};
   co_return base::Result<void>{};
 }
 
@@ -181,7 +195,7 @@ base::Task<base::Result<void>> Broker::format_dirs() {
 base::Task<base::Result<void>> Broker::start(BrokerOptions options) {
   options_ = std::move(options);
   // From the first write on, a crash leaves dirs that must be recovered.
-  for (size_t i = 0; i < dirs_.size(); ++i) STELE_CO_TRY(co_await dirs_.dir(i).begin());
+  STELE_CO_TRY(co_await dirs_.begin(config_->metadata_log_dir()));
   const controller::Options core{
       .node = identity_.id, .session_timeout = std::chrono::milliseconds{config_->number("broker.session.timeout.ms")}};
   // What formatting chose, for a metadata log that holds nothing yet.
@@ -211,7 +225,10 @@ base::Task<base::Result<void>> Broker::prepare_shards() {
   per_shard_.assign(control_.shard_count(), 0);
   per_dir_.assign(dirs_.size(), 0);
   const BrokerIdentity identity = identity_;
-  const std::vector<std::string> paths = config_->log_dirs();
+  std::vector<std::string> paths = config_->log_dirs();
+  for (size_t i = 0; i < paths.size(); ++i) {
+    if (dirs_.offline(i)) paths[i].clear();
+  }
   auto prepared = co_await on_every_shard<base::Result<void>>(
       control_, [identity, paths](BrokerShard& at, uint32_t) { return prepare_here(at, identity, paths); });
   for (auto& result : prepared) {
@@ -262,7 +279,9 @@ base::Task<base::Result<void>> Broker::register_here() {
   }
   const std::string rack = options_.config->text("broker.rack");
   if (!rack.empty()) registration.rack = rack;
-  for (size_t i = 0; i < dirs_.size(); ++i) registration.log_dirs.push_back(dirs_.id(i));
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (!dirs_.offline(i)) registration.log_dirs.push_back(dirs_.id(i));
+  }
   auto decision = controller_->core().register_broker(registration, control_.shard().clock().now());
   if (!decision.ok()) co_return std::move(decision).error();
   auto registered = co_await controller_->commit(*std::move(decision));
@@ -282,7 +301,9 @@ base::Task<base::Result<void>> Broker::host_found() {
   controller_->take_progress();
   PerShard<HostOrder> host(control_.shard_count());
   PerShard<UpdateOrder> update(control_.shard_count());
+  finding_ = true;
   image->for_each_topic([&](const metadata::Topic& topic) { plan_topic(*image, topic, nullptr, host, update); });
+  finding_ = false;
   co_await publish(image, {});
   told_space_.assign(dirs_.size(), SpaceLevel::kEnough);
   dirs_.limit_space(config_->number("stele.log.dir.min.free.bytes"));
@@ -303,7 +324,8 @@ std::vector<size_t> Broker::parallel_opens() const {
   const auto threads = static_cast<size_t>(config_->number("num.recovery.threads.per.data.dir"));
   std::vector<size_t> at_once;
   for (size_t i = 0; i < dirs_.size(); ++i) {
-    at_once.push_back(dirs_.dir(i).clean_shutdown() ? threads * control_.shard_count() : threads);
+    const bool clean = dirs_.has(i) && dirs_.dir(i).clean_shutdown();
+    at_once.push_back(clean ? threads * control_.shard_count() : threads);
   }
   return at_once;
 }

@@ -86,6 +86,7 @@ class Broker final : public ControlPlane {
   base::Result<void> check_meta(const log::LogDir& dir);
   base::Task<base::Result<void>> format_dirs();
   const log::LogDir& metadata_dir();
+  const log::LogDir& first_dir();
   base::Task<base::Result<void>> prepare_shards();
   base::Task<base::Result<void>> register_here();
   base::Task<base::Result<void>> host_found();
@@ -154,6 +155,7 @@ class Broker final : public ControlPlane {
   std::map<PartitionKey, Starved> starved_;
   std::vector<SpaceLevel> told_space_;  // what the shards know, by log dir
   bool serving_ = false;
+  bool finding_ = false;  // plan_topic() is about what earlier starts placed
   std::function<void()> complete_listener_;
   base::Signal fatal_;
   std::string fatal_reason_;

@@ -122,6 +122,11 @@ size_t Broker::place(const metadata::Partition& partition, const PartitionKey& k
   if (const auto wanted = dirs_.index_of(partition.directory_of(identity_.id)); wanted && !dirs_.offline(*wanted)) {
     return *wanted;
   }
+  // What is not found, while a dir is offline, lies there.
+  for (size_t i = 0; finding_ && i < dirs_.size(); ++i) {
+    const auto wanted = dirs_.index_of(partition.directory_of(identity_.id));
+    if (dirs_.offline(i) && (!wanted || *wanted == i)) return i;
+  }
   size_t best = 0;
   for (size_t i = 0; i < dirs_.size(); ++i) {
     const auto worse = [this](size_t dir) {

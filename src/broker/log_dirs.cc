@@ -1,5 +1,8 @@
 #include "broker/log_dirs.h"
 
+#include <algorithm>
+#include <cerrno>
+
 namespace stele::broker {
 
 namespace {
@@ -16,16 +19,44 @@ base::Task<void> sync_above(io::Shard& shard, std::string path) {
   }
 }
 
+// What no change of the configuration mends.
+bool is_of_the_disk(const base::Error& error) {
+  constexpr int kErrors[] = {EIO, EROFS, ENODEV, ENXIO, ESTALE, EUCLEAN};
+  return std::ranges::find(kErrors, error.os_error) != std::end(kErrors);
+}
+
+base::Task<base::Result<std::unique_ptr<log::LogDir>>> open_one(io::Shard& shard, std::string path) {
+  // Kafka makes a log dir that is not there; whether it may be formatted is looked at afterwards.
+  auto made = co_await shard.open_directory(path, true);
+  if (!made.ok()) co_return std::move(made).error();
+  co_return co_await log::LogDir::open(shard, path);
+}
+
 }  // namespace
 
-base::Task<base::Result<void>> LogDirs::open(std::vector<std::string> paths) {
+base::Task<base::Result<void>> LogDirs::open(std::vector<std::string> paths, std::string needed) {
   for (const std::string& path : paths) {
-    // Kafka makes a log dir that is not there; whether it may be formatted is looked at afterwards.
-    auto made = co_await shard_.open_directory(path, true);
-    if (!made.ok()) co_return std::move(made).error();
-    auto dir = co_await log::LogDir::open(shard_, path);
-    if (!dir.ok()) co_return std::move(dir).error();
-    dirs_.emplace_back().dir = *std::move(dir);
+    auto dir = co_await open_one(shard_, path);
+    if (!dir.ok() && (paths.size() == 1 || path == needed || !is_of_the_disk(dir.error()))) {
+      co_return std::move(dir).error();
+    }
+    dirs_.emplace_back().path = path;
+    if (dir.ok()) {
+      dirs_.back().dir = *std::move(dir);
+    } else {
+      take_offline(dirs_.size() - 1, dir.error().message);
+    }
+  }
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> LogDirs::begin(std::string needed) {
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (dirs_[i].offline) continue;
+    auto begun = co_await dirs_[i].dir->begin();
+    if (begun.ok()) continue;
+    if (online_count() == 1 || dirs_[i].path == needed || !is_of_the_disk(begun.error())) co_return begun;
+    take_offline(i, begun.error().message);
   }
   co_return base::Result<void>{};
 }
@@ -48,7 +79,7 @@ base::DirectoryId LogDirs::id(size_t index) const {
 
 std::optional<size_t> LogDirs::index_of(base::DirectoryId id) const {
   for (size_t i = 0; i < dirs_.size(); ++i) {
-    if (this->id(i) == id) return i;
+    if (has(i) && this->id(i) == id) return i;
   }
   return std::nullopt;
 }
@@ -68,7 +99,7 @@ void LogDirs::take_offline(size_t index, std::string reason) {
   shard_.log().error(
       "log dir {} is offline: {}. Its partitions answer KAFKA_STORAGE_ERROR until the cause is mended and the "
       "broker is started again",
-      dir.dir->path(), dir.failure);
+      dir.path, dir.failure);
 }
 
 void LogDirs::limit_space(int64_t min_free) {
@@ -77,8 +108,9 @@ void LogDirs::limit_space(int64_t min_free) {
 
 bool LogDirs::look_at_space(size_t index) {
   Dir& dir = dirs_.at(index);
+  if (dir.offline) return false;
   const auto space = dir.dir->directory()->space();
-  if (!space.ok() || dir.offline) return false;  // what fails here fails where it is needed too
+  if (!space.ok()) return false;  // what fails here fails where it is needed too
   const SpaceLevel before = dir.space.level();
   const SpaceLevel now = dir.space.saw(*space);
   if (now == before) return false;
@@ -110,15 +142,15 @@ bool LogDirs::ran_out_of_space(size_t index, const std::string& what) {
 base::BrokerEpoch LogDirs::clean_epoch() const {
   base::BrokerEpoch epoch{-1};
   for (const Dir& dir : dirs_) {
-    const auto& clean = dir.dir->clean_shutdown();
-    if (!clean) return base::BrokerEpoch{-1};
-    epoch = std::max(epoch, *clean);
+    if (dir.dir == nullptr || !dir.dir->clean_shutdown()) return base::BrokerEpoch{-1};
+    epoch = std::max(epoch, *dir.dir->clean_shutdown());
   }
   return epoch;
 }
 
 base::Task<base::Result<void>> LogDirs::look_around() {
   for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (!has(i)) continue;
     for (const log::FoundPartition& partition : dirs_[i].dir->partitions()) {
       if (partition.kind != log::DirectoryKind::kCurrent) continue;
       const auto id = co_await dirs_[i].dir->topic_id_of(partition.directory);
@@ -159,6 +191,7 @@ base::Task<void> LogDirs::settle(const std::function<bool(const PartitionKey&)>&
     }
   }
   for (Found& stray : strays) {
+    if (dirs_[stray.log_dir].offline) continue;
     auto renamed = co_await dirs_[stray.log_dir].dir->set_aside_as_stray(stray.partition,
                                                                          base::Uuid::make_random(shard_.random()));
     if (renamed.ok()) {
@@ -170,6 +203,7 @@ base::Task<void> LogDirs::settle(const std::function<bool(const PartitionKey&)>&
     }
   }
   for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (dirs_[i].offline) continue;
     for (const log::FoundPartition& partition : dirs_[i].dir->partitions()) {
       if (partition.kind == log::DirectoryKind::kStray) ++dirs_[i].strays;
       if (partition.kind == log::DirectoryKind::kDeleted) co_await remove_deleted(i, partition.directory);
@@ -178,8 +212,9 @@ base::Task<void> LogDirs::settle(const std::function<bool(const PartitionKey&)>&
 }
 
 void LogDirs::fill(HostOrder& order, size_t log_dir) const {
-  const log::LogDir& dir = *dirs_.at(log_dir).dir;
   order.log_dir = log_dir;
+  if (!has(log_dir)) return;
+  const log::LogDir& dir = *dirs_.at(log_dir).dir;
   order.clean = dir.clean_shutdown().has_value();
   if (!found_.contains(order.key)) return;
   order.recovery_point = dir.recovery_point(order.name);

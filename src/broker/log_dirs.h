@@ -26,14 +26,20 @@ class LogDirs {
 
   explicit LogDirs(io::Shard& shard) : shard_(shard) {}
 
-  // Opens and locks every path; all or none.
-  base::Task<base::Result<void>> open(std::vector<std::string> paths);
+  // Opens and locks every path. One whose disk fails is offline from the start, and has() says false of it, unless it
+  // is the only one or named in `needed`.
+  base::Task<base::Result<void>> open(std::vector<std::string> paths, std::string needed);
 
   // Formats a blank dir and reads it anew.
   base::Task<base::Result<void>> format(size_t index, metadata::Format format);
 
   size_t size() const { return dirs_.size(); }
-  const std::string& path(size_t index) const { return dirs_.at(index).dir->path(); }
+  const std::string& path(size_t index) const { return dirs_.at(index).path; }
+  // False of a dir that could not even be opened: nothing is known of it, so that it is always offline.
+  bool has(size_t index) const { return dirs_.at(index).dir != nullptr; }
+  // To be called before the first write below a dir; one whose disk fails then is offline, has() or not.
+  base::Task<base::Result<void>> begin(std::string needed);
+  // Requires has().
   log::LogDir& dir(size_t index) { return *dirs_.at(index).dir; }
   const log::LogDir& dir(size_t index) const { return *dirs_.at(index).dir; }
   base::DirectoryId id(size_t index) const;
@@ -87,6 +93,7 @@ class LogDirs {
 
  private:
   struct Dir {
+    std::string path;
     std::unique_ptr<log::LogDir> dir;
     bool offline = false;
     std::string failure;

@@ -66,12 +66,22 @@ base::Task<void> BrokerWorld::run_control() {
   terminate_ = nullptr;
 }
 
-void BrokerWorld::start() {
+bool BrokerWorld::run_broker() {
   exit_code_.reset();
   broker_.start(options_.shards, [this](io::Shard& shard) {
     return shard.id() == broker::kControlShard ? run_control() : wait_for_ever(shard);
   });
-  const bool up = world_.run_until([this] { return exit_code_ || terminate_ != nullptr; }, std::chrono::minutes{1});
+  return world_.run_until([this] { return exit_code_ || terminate_ != nullptr; }, std::chrono::minutes{1});
+}
+
+std::optional<int> BrokerWorld::start_in_vain() {
+  run_broker();
+  crash();
+  return exit_code_;
+}
+
+void BrokerWorld::start() {
+  const bool up = run_broker();
   ASSERT_TRUE(up && serving()) << "seed " << options_.seed << ": the broker does not start\n" << lines_.text();
 }
 

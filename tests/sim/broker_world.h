@@ -39,6 +39,8 @@ class BrokerWorld {
 
   // Starts the broker and waits until it serves.
   void start();
+  // Starts a broker that is to give up: the exit code; nothing where it serves, or does not end within a minute.
+  std::optional<int> start_in_vain();
   // SIGTERM; waits for the end. The exit code; nothing where it does not end within a minute.
   std::optional<int> stop();
   // kill -9: what the kernel has stays.
@@ -72,6 +74,7 @@ class BrokerWorld {
 
  private:
   base::Task<void> run_control();
+  bool run_broker();
   static base::Task<void> wait_for_ever(io::Shard& shard);
 
   WorldOptions options_;

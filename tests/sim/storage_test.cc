@@ -287,6 +287,45 @@ TEST_F(StorageTest, a_dir_that_turns_read_only_goes_offline_alone) {
   EXPECT_EQ(world_->stop(), 0);
 }
 
+TEST_F(StorageTest, a_broker_starts_without_a_dir_that_fails) {
+  begin({{"log.dirs", "/data/one,/data/two"}});
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "before"), 0);
+  io::DiskFaults read_only;
+  read_only.read_only = true;
+  io::DiskFaults broken;
+  broken.directory_error = broken.read_error = io::kAlways;
+  for (const io::DiskFaults& faults : {read_only, broken}) {
+    world_->crash();
+    disk().set_faults("/data/two", faults);
+    world_->start();
+    EXPECT_TRUE(lines().mention("log dir /data/two is offline"));
+    std::map<int16_t, int> codes;
+    for (int32_t i = 0; i < kPartitions; ++i) ++codes[produce(i, "meanwhile")];
+    EXPECT_EQ(codes, (std::map<int16_t, int>{{0, 2}, {kStorageError, 2}}));
+    EXPECT_NE(metrics().find("stele_log_dir_partitions_offline{dir=\"/data/two\"} 2\n"), std::string::npos);
+    make_topic(faults.read_only ? "new" : "newer", 2);
+    EXPECT_EQ(produce(0, "elsewhere", faults.read_only ? "new" : "newer"), 0);
+    EXPECT_EQ(produce(1, "elsewhere", faults.read_only ? "new" : "newer"), 0);
+  }
+  EXPECT_EQ(world_->stop(), 0);
+  disk().set_faults("/data/two", {});
+  world_->start();
+  for (int32_t i = 0; i < kPartitions; ++i) {
+    EXPECT_EQ(produce(i, "after"), 0);
+    EXPECT_EQ(read(i).front(), "before") << "nothing was made anew elsewhere";
+  }
+  EXPECT_EQ(world_->stop(), 0);
+}
+
+TEST_F(StorageTest, a_broker_ends_where_the_dir_of_the_metadata_fails_at_a_start) {
+  begin({{"log.dirs", "/data/one,/data/two"}});
+  EXPECT_EQ(world_->stop(), 0);
+  io::DiskFaults read_only;
+  read_only.read_only = true;
+  disk().set_faults("/data/one", read_only);
+  EXPECT_EQ(world_->start_in_vain(), 6);
+}
+
 TEST_F(StorageTest, a_bit_that_flipped_at_rest_is_refused_and_the_rest_is_served) {
   begin({});
   for (int i = 0; i < 9; ++i) EXPECT_EQ(produce(1, "record " + std::to_string(i)), 0);

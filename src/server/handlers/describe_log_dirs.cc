@@ -38,7 +38,7 @@ base::Task<Outcome> describe_log_dirs(Call& call) {
   broker::LogDirs& dirs = control.log_dirs();
   for (size_t i = 0; i < dirs.size(); ++i) {
     auto& out = response.results.emplace_back();
-    out.log_dir = dirs.dir(i).path();
+    out.log_dir = dirs.path(i);
     if (dirs.offline(i)) {
       out.error_code = static_cast<int16_t>(base::ErrorCode::kKafkaStorageError);
       continue;
