@@ -29,16 +29,17 @@ struct Nothing {};
 
 class SimWorld::Log final : public base::LogSink {
  public:
-  Log(EventQueue& events, base::LogSink* next) : events_(events), next_(next) {}
-  bool enabled(base::LogLevel) const override { return true; }
+  Log(EventQueue& events, base::LogSink* next, bool trace) : events_(events), next_(next), trace_(trace) {}
+  bool enabled(base::LogLevel level) const override { return trace_ || (next_ != nullptr && next_->enabled(level)); }
   void write(base::LogLevel level, std::string_view line) override {
-    events_.trace(line);
+    if (trace_) events_.trace(line);
     if (next_ != nullptr && next_->enabled(level)) next_->write(level, line);
   }
 
  private:
   EventQueue& events_;
   base::LogSink* next_;
+  bool trace_;
 };
 
 class SimShard final : public SimLoop, public base::Executor, public base::Clock {
@@ -318,7 +319,7 @@ SimWorld::SimWorld(SimOptions options)
     : options_(options),
       events_(derive_seed(options.seed, 1)),
       network_(events_, derive_seed(options.seed, 2)),
-      log_(std::make_unique<Log>(events_, options.log)) {}
+      log_(std::make_unique<Log>(events_, options.log, options.trace_lines)) {}
 
 namespace {
 

@@ -67,6 +67,7 @@ struct SimOptions {
   uint64_t seed = 1;
   base::Timestamp wall_start{1'700'000'000'000};
   base::LogSink* log = nullptr;  // not owned; lines go into the trace hash, and here
+  bool trace_lines = true;       // false: only those that `log` wants are made at all, and none goes into the hash
 };
 
 class SimWorld {
