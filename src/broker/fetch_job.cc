@@ -20,6 +20,9 @@ base::Result<std::optional<log::EpochEnd>> find_divergence(const Partition& part
 
 base::Task<void> fetch_one(BrokerShard& at, FetchItem& item, FetchParams params, int64_t bytes_left,
                            bool at_least_one) {
+  // What an earlier look at this item found, when a fetch that waited looks again, is no answer any more.
+  item.records = {};
+  item.buffer.reset();
   const auto partition = at.find(item.key);
   item.code =
       partition == nullptr ? base::ErrorCode::kNotLeaderOrFollower : partition->check_leader(item.current_leader_epoch);
