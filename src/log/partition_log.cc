@@ -239,7 +239,9 @@ void PartitionLog::fail(base::Error error) {
   failure_ = std::move(error);
   assigned_end_ = written_end_;
   for (const SegmentPtr& segment : segments_) segment->undo_unwritten();
-  shard_.log().error("{}/{}: the log is offline: {}", place_.log_dir->path(), place_.name, failure_->message);
+  if (!deleted_) {
+    shard_.log().error("{}/{}: the log is offline: {}", place_.log_dir->path(), place_.name, failure_->message);
+  }
   std::deque<Step> abandoned;
   abandoned.swap(queue_);
   for (Step& step : abandoned) {
@@ -248,7 +250,7 @@ void PartitionLog::fail(base::Error error) {
     step.ticket->done.set();
   }
   wake();
-  if (observer_ != nullptr) observer_->on_failed(*this, *failure_);
+  if (observer_ != nullptr && !deleted_) observer_->on_failed(*this, *failure_);
 }
 
 void PartitionLog::wake() {
@@ -315,7 +317,8 @@ base::Task<base::Result<void>> PartitionLog::flush_written() {
   const uint64_t bytes = written_bytes_;
   const uint64_t generation = generation_;
   flush_target_ = std::max(flush_target_, target);
-  const auto first = std::ranges::upper_bound(segments_, recovery_point_, {}, &Segment::base);
+  // From the segment that ends at the recovery point on: while it was the active one its indexes were not written yet.
+  const auto first = std::ranges::lower_bound(segments_, recovery_point_, {}, &Segment::base);
   const std::vector<SegmentPtr> segments{first == segments_.begin() ? first : std::prev(first), segments_.end()};
   base::Offset recovered = target;
   for (const SegmentPtr& segment : segments) {
@@ -329,6 +332,8 @@ base::Task<base::Result<void>> PartitionLog::flush_written() {
       continue;
     }
     STELE_CO_TRY(co_await segment->sync_indexes());
+    // No recovery makes the snapshot anew that lies between two segments below the recovery point.
+    if (const SegmentPtr next = segment_after(*segment)) STELE_CO_TRY(co_await next->sync_snapshot());
   }
   if (std::exchange(directory_dirty_, false)) STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
   if (generation != generation_) {

@@ -316,7 +316,8 @@ class PartitionLog {
   uint64_t generation_ = 0;      // one more whenever batches are cut off: what a reader found before is void
   int truncating_ = 0;
   bool closed_ = false;
-  bool epochs_owed_ = false;      // leader-epoch-checkpoint is to be written before the next append
+  bool epochs_owed_ = false;  // leader-epoch-checkpoint is to be written before the next append
+  bool deleted_ = false;      // its files go: what still waits for them is refused, and that is no failure of the disk
   bool directory_dirty_ = false;  // names were made or changed since the last sync of the directory
   std::optional<base::Error> failure_;
 

@@ -258,7 +258,7 @@ base::Task<base::Result<std::string>> PartitionLog::mark_deleted(base::Uuid uniq
   if (!parsed) {
     co_return base::Error{ErrorCode::kKafkaStorageError, fmt::format("'{}' is no partition directory", place_.name)};
   }
-  closed_ = true;
+  closed_ = deleted_ = true;
   std::string name = partition_directory_name(parsed->partition, DirectoryKind::kDeleted, unique);
   STELE_CO_TRY(co_await submit([this, name] { return rename_directory(name); }));
   co_return name;

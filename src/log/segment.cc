@@ -340,6 +340,8 @@ base::Task<base::Result<void>> Segment::sync_indexes() {
   co_return co_await sync_file(kTransactionIndexSuffix);
 }
 
+base::Task<base::Result<void>> Segment::sync_snapshot() { return sync_file(kSnapshotSuffix); }
+
 base::Task<base::Result<void>> Segment::truncate(uint64_t bytes, base::Offset offset) {
   STELE_CHECK(indexes_loaded());
   offset_index_.truncate_to(offset);

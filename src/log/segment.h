@@ -110,6 +110,8 @@ class Segment {
   base::Task<base::Result<void>> replace_index_files();
   base::Task<base::Result<void>> sync_log();
   base::Task<base::Result<void>> sync_indexes();
+  // The producer snapshot at its base, where there is one.
+  base::Task<base::Result<void>> sync_snapshot();
   // Cuts the .log to `bytes`, and what reaches `offset` out of the indexes; synced. Requires load_indexes().
   base::Task<base::Result<void>> truncate(uint64_t bytes, base::Offset offset);
   bool has_open_file() const { return log_ != nullptr; }
