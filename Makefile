@@ -1,7 +1,7 @@
 # What one can do with Stele's sources. `make help` lists it; scripts/install brings what a fresh Debian 12 lacks.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run test chaos test-asan test-tsan fuzz lint format docs clean install-build install-peers
+.PHONY: help build run sim test chaos test-asan test-tsan fuzz lint format docs clean install-build install-peers
 
 # A clone in another folder finds what this one has compiled.
 export CCACHE_BASEDIR ?= $(CURDIR)
@@ -49,6 +49,10 @@ test-tsan: install-build  ## unit tests under the thread sanitizer
 TIME ?= 60
 fuzz: install-build  ## every fuzzer for TIME seconds (60) under the sanitizers; TARGETS="a b" for some of them
 	tests/fuzz/run --time $(TIME) --jobs $(JOBS) $(TARGETS)
+
+sim: build  ## SEEDS=n whole brokers in the simulated world (1,000 by default; FIRST=k DURABILITY=replicated|synced|any)
+	build/release/stele_sim --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),1) --jobs $(JOBS) \
+	  --durability $(or $(DURABILITY),any) --stored tests/sim/swarm/stored_seeds.txt
 
 lint: build/release/build.ninja  ## house checks, format, clang-tidy on what differs from main (ALL=1 for all sources)
 	ctest --test-dir build/release --output-on-failure -R '^check_'

@@ -65,6 +65,8 @@ class Client {
   base::Task<bool> send(base::ByteVector bytes);
   // The next frame without its length; nothing once the connection has ended.
   base::Task<std::optional<base::ByteVector>> receive();
+  // Whoever waits in receive() or send() hears that the connection has ended.
+  void hang_up() { stream_->shutdown(); }
   // True once the peer has ended the connection, whatever it sends before.
   base::Task<bool> ended();
 
