@@ -10,7 +10,7 @@ using base::ErrorCode;
 using base::Offset;
 using base::Task;
 
-constexpr int kBatches = 10;  // of one record each: the batch at offset n is the n-th
+constexpr int kBatches = 30;  // of one record each: the batch at offset n is the n-th
 constexpr uint64_t kDamaged = 5;
 
 // What recovery and readers are asked about.
@@ -22,11 +22,12 @@ struct Case {
 
 class DamageTest : public LogTest {
  protected:
-  // Ten batches of the same size, closed cleanly: every byte is on the disk. Answers that size.
+  // Batches of the same size, closed cleanly: every byte is on the disk. Answers that size.
   static Task<uint64_t> fill(io::Shard& shard) {
     OpenLog log = co_await open(shard, {.options = often_indexed()});
     log->begin_epoch(base::LeaderEpoch{0});
-    for (int i = 0; i < kBatches; ++i) must(log.append({.timestamp = 1000 + i, .fill = static_cast<char>('a' + i)}));
+    for (int i = 0; i < kBatches; ++i)
+      must(log.append({.timestamp = 1000 + i, .fill = static_cast<char>('a' + i % 26)}));
     must(co_await log->wait_written(Offset{kBatches - 1}));
     must(co_await log->close_clean());
     co_return log->size_bytes() / kBatches;
@@ -66,15 +67,21 @@ class DamageTest : public LogTest {
   }
 };
 
-const std::vector<int64_t> kAllButOne{0, 1, 2, 3, 4, 6, 7, 8, 9};
+std::vector<int64_t> all_but(std::vector<int64_t> damaged) {
+  std::vector<int64_t> offsets;
+  for (int64_t i = 0; i < kBatches; ++i) {
+    if (std::ranges::count(damaged, i) == 0) offsets.push_back(i);
+  }
+  return offsets;
+}
 
 TEST_F(DamageTest, a_flipped_bit_is_refused_and_the_other_batches_are_served) {
   run(+[](io::Shard& shard) -> Task<void> {
-    OpenLog log = co_await open_damaged(shard, {.at = 65, .recovery_point = 10, .clean = true});
-    const ReadResult before = must(co_await log->read(Offset{0}, 1 << 20, Offset{10}, true));
+    OpenLog log = co_await open_damaged(shard, {.at = 65, .recovery_point = kBatches, .clean = true});
+    const ReadResult before = must(co_await log->read(Offset{0}, 1 << 20, Offset{kBatches}, true));
     EXPECT_EQ(before.next_offset, Offset{5}) << "up to the damage";
-    EXPECT_EQ(co_await readable(*log.log), kAllButOne);
-    EXPECT_EQ(co_await readable(*log.log), kAllButOne);
+    EXPECT_EQ(co_await readable(*log.log), all_but({5}));
+    EXPECT_EQ(co_await readable(*log.log), all_but({5}));
     EXPECT_EQ(log->damage().refusals, 2u);
     EXPECT_EQ(log->damage().places.size(), 1u);
   });
@@ -93,11 +100,11 @@ TEST_P(EachByteTest, is_never_served_when_it_changed) {
   if (GetParam() >= record::kLeaderEpochAt && GetParam() < record::kMagicAt) return;
   run(
       +[](io::Shard& shard, const uint64_t& byte) -> Task<void> {
-        OpenLog log = co_await open_damaged(shard, {.at = byte, .recovery_point = 10, .clean = true});
+        OpenLog log = co_await open_damaged(shard, {.at = byte, .recovery_point = kBatches, .clean = true});
         const auto got = co_await readable(*log.log);
         EXPECT_EQ(std::ranges::count(got, 5), 0);
         const bool framing = byte < record::kLeaderEpochAt || byte == record::kMagicAt;
-        if (!framing) EXPECT_EQ(got, kAllButOne);
+        if (!framing) EXPECT_EQ(got, all_but({5}));
       },
       GetParam());
 }
@@ -107,11 +114,11 @@ TEST_P(EachByteTest, keeps_what_lies_behind_it_below_the_recovery_point) {
   run(
       +[](io::Shard& shard, const uint64_t& byte) -> Task<void> {
         OpenLog log = co_await open_damaged(shard, {.at = byte, .recovery_point = 8});
-        EXPECT_EQ(log->assigned_end(), Offset{10});
-        EXPECT_EQ(co_await readable(*log.log), kAllButOne);
-        EXPECT_EQ(must(log.append({.records = 1})).base_offset, Offset{10});
-        must(co_await log->wait_written(Offset{10}));
-        EXPECT_EQ((co_await readable(*log.log)).size(), 10u);
+        EXPECT_EQ(log->assigned_end(), Offset{kBatches});
+        EXPECT_EQ(co_await readable(*log.log), all_but({5}));
+        EXPECT_EQ(must(log.append({.records = 1})).base_offset, Offset{kBatches});
+        must(co_await log->wait_written(Offset{kBatches}));
+        EXPECT_EQ((co_await readable(*log.log)).size(), kBatches);
       },
       GetParam());
   EXPECT_TRUE(lines_.mention("below the recovery point 8"));
@@ -120,10 +127,10 @@ TEST_P(EachByteTest, keeps_what_lies_behind_it_below_the_recovery_point) {
 
 TEST_F(DamageTest, a_lookup_by_time_that_meets_damage_says_so) {
   run(+[](io::Shard& shard) -> Task<void> {
-    OpenLog log = co_await open_damaged(shard, {.at = 65, .recovery_point = 10, .clean = true});
+    OpenLog log = co_await open_damaged(shard, {.at = 65, .recovery_point = kBatches, .clean = true});
     const auto time = [](int64_t t) { return base::Timestamp{t}; };
-    EXPECT_EQ(must(co_await log->offset_for_timestamp(time(1003), Offset{10}))->offset, Offset{3});
-    EXPECT_EQ((co_await log->offset_for_timestamp(time(1005), Offset{10})).code(), ErrorCode::kCorruptMessage);
+    EXPECT_EQ(must(co_await log->offset_for_timestamp(time(1003), Offset{kBatches}))->offset, Offset{3});
+    EXPECT_EQ((co_await log->offset_for_timestamp(time(1005), Offset{kBatches})).code(), ErrorCode::kCorruptMessage);
     EXPECT_EQ(log->damage().refusals, 1u);
   });
 }
@@ -134,7 +141,7 @@ TEST_F(DamageTest, recovery_cuts_at_damage_past_the_recovery_point) {
     EXPECT_EQ(log->assigned_end(), Offset{5});
   });
   EXPECT_TRUE(
-      lines_.mention("/data/t-0/00000000000000000000.log: cut from 780 to 390 bytes, the log ends at 5: the "
+      lines_.mention("/data/t-0/00000000000000000000.log: cut from 2340 to 390 bytes, the log ends at 5: the "
                      "checksum of the batch at offset 5 is wrong"));
   EXPECT_FALSE(lines_.mention("are lost"));
 }
@@ -142,11 +149,42 @@ TEST_F(DamageTest, recovery_cuts_at_damage_past_the_recovery_point) {
 TEST_F(DamageTest, recovery_says_what_synced_records_a_cut_takes) {
   run(+[](io::Shard& shard) -> Task<void> {
     const uint64_t size = co_await fill(shard);
-    co_await flip(shard, 9 * size + 65);
-    OpenLog log = co_await open(shard, {.recovery_point = 10});
-    EXPECT_EQ(log->assigned_end(), Offset{9});
+    co_await flip(shard, 29 * size + 65);
+    OpenLog log = co_await open(shard, {.recovery_point = kBatches});
+    EXPECT_EQ(log->assigned_end(), Offset{29});
   });
-  EXPECT_TRUE(lines_.mention("/data/t-0: the offsets 9 to 9 were on stable storage and are lost"));
+  EXPECT_TRUE(lines_.mention("/data/t-0: the offsets 29 to 29 were on stable storage and are lost"));
+}
+
+TEST_F(DamageTest, damage_that_reaches_past_the_recovery_point_is_cut) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const uint64_t size = co_await fill(shard);
+    co_await flip(shard, 5 * size + 65);
+    co_await flip(shard, 6 * size + 65);
+    OpenLog log = co_await open(shard, {.recovery_point = 6});
+    EXPECT_EQ(log->assigned_end(), Offset{5});
+  });
+}
+
+TEST_F(DamageTest, a_retry_of_a_batch_that_was_damaged_is_written_again) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    uint64_t size = 0;
+    {
+      OpenLog log = co_await open(shard, {.options = often_indexed()});
+      for (int i = 0; i < kBatches; ++i) {
+        must(log.append({.producer_id = i, .producer_epoch = 0, .sequence = 0}));
+      }
+      must(co_await log->wait_written(Offset{kBatches - 1}));
+      must(co_await log->close_clean());
+      size = log->size_bytes() / kBatches;
+    }
+    co_await flip(shard, kDamaged * size + 65);
+    const auto dir = co_await directory(shard);
+    must(co_await dir->remove("t-0/00000000000000000030.snapshot"));
+    OpenLog log = co_await open(shard, {.options = often_indexed(), .recovery_point = kBatches, .clean = true});
+    EXPECT_TRUE(must(log.append({.producer_id = 4, .producer_epoch = 0, .sequence = 0})).duplicate);
+    EXPECT_FALSE(must(log.append({.producer_id = 5, .producer_epoch = 0, .sequence = 0})).duplicate);
+  });
 }
 
 // A producer may send what looks like a batch of this very log.
@@ -179,8 +217,8 @@ TEST_F(DamageTest, an_index_made_anew_reaches_behind_damage) {
     co_await flip(shard, kDamaged * size + 10);
     const auto dir = co_await directory(shard);
     must(co_await dir->remove("t-0/00000000000000000000.index"));
-    OpenLog log = co_await open(shard, {.recovery_point = 10, .clean = true});
-    EXPECT_EQ(co_await readable(*log.log), kAllButOne);
+    OpenLog log = co_await open(shard, {.recovery_point = kBatches, .clean = true});
+    EXPECT_EQ(co_await readable(*log.log), all_but({5}));
   });
 }
 

@@ -15,9 +15,10 @@ struct Disk {
   int syncs = 0;
   bool fail_writes = false;
   bool fail_syncs = false;
+  int os_error = EIO;
 };
 
-Error broken() { return {ErrorCode::kKafkaStorageError, "the disk is broken", EIO}; }
+Error broken(const Disk& disk) { return {ErrorCode::kKafkaStorageError, "the disk is broken", disk.os_error}; }
 
 class CountedFile final : public io::File {
  public:
@@ -26,13 +27,13 @@ class CountedFile final : public io::File {
     ++disk_.writes;
     if (!disk_.fail_writes) co_return co_await inner_->write(offset, from);
     must(co_await inner_->write(offset, from.first(1)));  // a part of it is there
-    co_return broken();
+    co_return broken(disk_);
   }
   Task<Result<size_t>> read(uint64_t offset, base::MutableBytes into) override { return inner_->read(offset, into); }
   Result<size_t> try_read(uint64_t offset, base::MutableBytes into) override { return inner_->try_read(offset, into); }
   Task<Result<void>> sync() override {
     ++disk_.syncs;
-    if (disk_.fail_syncs) co_return broken();
+    if (disk_.fail_syncs) co_return broken(disk_);
     co_return co_await inner_->sync();
   }
   Task<Result<void>> truncate(uint64_t size) override { return inner_->truncate(size); }
@@ -198,6 +199,41 @@ TEST_F(FailureTest, a_failed_write_ends_the_log_and_is_undone) {
   run(+[](io::Shard& shard) -> Task<void> {
     OpenLog log = co_await open(shard, {});
     EXPECT_EQ(log->assigned_end(), Offset{2});
+  });
+}
+
+TEST_F(FailureTest, a_write_that_found_no_space_leaves_a_log_that_can_be_opened_again) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    Disk disk;
+    Told told;
+    OpenLog log = co_await open_on(shard, disk, told);
+    must(log.append({.records = 2}));
+    must(co_await log->wait_written(Offset{1}));
+    disk.fail_writes = true;
+    disk.os_error = ENOSPC;
+    must(log.append({.records = 1}));
+    EXPECT_EQ((co_await log->wait_written(Offset{2})).code(), ErrorCode::kKafkaStorageError);
+    EXPECT_TRUE(is_no_space(*log->failure()));
+    co_await log->settled();
+    disk.fail_writes = false;
+    OpenLog again = co_await open(shard, {});
+    EXPECT_EQ(must(again.append({.records = 1})).base_offset, Offset{2});
+    must(co_await again->wait_written(Offset{2}));
+    EXPECT_EQ((co_await log->wait_written(Offset{2})).code(), ErrorCode::kKafkaStorageError)
+        << "whoever waits for the batch that was undone is not told of the one in its place";
+  });
+}
+
+TEST_F(FailureTest, a_sync_that_fails_for_want_of_space_is_the_end_of_the_log) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    Disk disk;
+    Told told;
+    OpenLog log = co_await open_on(shard, disk, told);
+    must(log.append({.records = 2}));
+    disk.fail_syncs = true;
+    disk.os_error = ENOSPC;
+    EXPECT_EQ((co_await log->wait_synced(Offset{1})).code(), ErrorCode::kKafkaStorageError);
+    EXPECT_FALSE(is_no_space(*log->failure())) << "what the kernel did with the bytes is not known";
   });
 }
 
