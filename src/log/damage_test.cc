@@ -190,7 +190,7 @@ TEST_F(DamageTest, a_retry_of_a_batch_that_was_damaged_is_written_again) {
 // A producer may send what looks like a batch of this very log.
 TEST_F(DamageTest, a_batch_inside_a_record_is_not_taken_for_one_of_the_log) {
   run(+[](io::Shard& shard) -> Task<void> {
-    const base::ByteVector forged = make_batch({.fill = 'F', .base_offset = 1});
+    const base::ByteVector forged = make_batch({.fill = 'F', .base_offset = 0});
     uint64_t first = 0;
     {
       OpenLog log = co_await open(shard, {});
