@@ -2,14 +2,18 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "app/command.h"
 #include "app/common_options.h"
 #include "app/progress.h"
+#include "app/record_decoder.h"
 #include "app/record_line.h"
 #include "app/shard_work.h"
 #include "log/checkpoint.h"
@@ -26,6 +30,8 @@ struct LogArguments {
   bool records = false;
   bool json = false;
   bool quiet = false;
+  bool raw = false;
+  std::optional<Decoder> decoder;  // whatever the names of directories say
 };
 
 using Json = nlohmann::ordered_json;
@@ -40,7 +46,7 @@ std::string json_of(const log::DumpLine& line) {
       const bool is_text = is_utf8(field.value);
       document[is_text ? field.name : field.name + "_base64"] = is_text ? field.value : base64(field.value);
     } else {
-      document[field.name] = Json::parse(field.value, nullptr, false);
+      document[field.name] = Json::parse(field.json.empty() ? field.value : field.json, nullptr, false);
     }
   }
   return document.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -58,6 +64,12 @@ class LogReader {
       : shard_(shard), arguments_(arguments), progress_("batches", arguments.quiet || arguments.json) {
     options_.records = arguments.records;
     options_.verify = arguments.verify;
+    if (!arguments.raw) {
+      options_.decode = [this](const record::BatchView& batch, const record::RecordView& record, log::DumpLine& line) {
+        return decode_record(decoder_, batch, record, line);
+      };
+    }
+    options_.decode_file = decode_quorum_file;
     options_.on_batch = [this](uint64_t bytes) {
       progress_.add(1, bytes);
       progress_.show();
@@ -103,6 +115,7 @@ class LogReader {
     STELE_CO_TRY_ASSIGN(const auto directory, co_await shard_.open_directory(path.parent_path().string(), false));
     above_ = path.parent_path();
     const bool whole = std::filesystem::is_directory(path, error);
+    choose_decoder(whole ? path : above_, path.filename().string());
     const auto found = whole ? co_await log::dump_partition(*directory, path.filename().string(), options_, sink())
                              : co_await log::dump_file(*directory, path.filename().string(), options_, sink());
     co_return add(found);
@@ -117,6 +130,7 @@ class LogReader {
     for (const io::Entry& entry : entries) {
       const auto partition = log::parse_partition_directory(entry.name);
       base::Result<log::DumpReport> found = log::DumpReport{};
+      choose_decoder(entry.name, entry.name);
       if (entry.directory && partition && partition->kind != log::DirectoryKind::kDeleted) {
         found = co_await log::dump_partition(*directory, entry.name, options_, sink());
       } else if (!entry.directory && log::is_log_dir_file(entry.name)) {
@@ -134,6 +148,10 @@ class LogReader {
                             fmt::format("{} is neither a log dir nor the directory of a partition", path.string())};
     }
     co_return base::Result<void>{};
+  }
+
+  void choose_decoder(const std::filesystem::path& directory, std::string_view file) {
+    decoder_ = arguments_.decoder.value_or(decoder_for(directory.filename().string(), file));
   }
 
   // No checkpoint may promise more of a partition than its log holds.
@@ -205,6 +223,7 @@ class LogReader {
   const LogArguments& arguments_;
   Progress progress_;
   log::DumpOptions options_;
+  Decoder decoder_ = Decoder::kNone;
   log::DumpReport total_;
   std::filesystem::path above_;  // what the names of files in lines are relative to
 };
@@ -218,6 +237,24 @@ int run(const LogArguments& arguments) {
   return run_on_shard([&arguments](io::Shard& shard) { return read_logs(shard, arguments); });
 }
 
+// Files are told by the directory they lie in; these are for copies of them, with the names of kafka-dump-log.
+void add_decoder_options(CLI::App& dump, const std::shared_ptr<LogArguments>& arguments) {
+  constexpr std::array<std::pair<const char*, Decoder>, 4> kDecoders{
+      {{"--cluster-metadata-decoder", Decoder::kMetadata},
+       {"--offsets-decoder", Decoder::kOffsets},
+       {"--transaction-log-decoder", Decoder::kTransactions},
+       {"--share-group-state-decoder", Decoder::kShareGroups}}};
+  for (const auto& [name, decoder] : kDecoders) {
+    dump.add_flag_callback(
+        name,
+        [arguments, decoder] {
+          arguments->records = true;
+          arguments->decoder = decoder;
+        },
+        "records as of that internal topic, wherever the file lies");
+  }
+}
+
 }  // namespace
 
 void add_log_commands(CLI::App& program, Chosen& chosen) {
@@ -225,7 +262,9 @@ void add_log_commands(CLI::App& program, Chosen& chosen) {
   log->require_subcommand(1);
   auto arguments = std::make_shared<LogArguments>();
   CLI::App* dump = log->add_subcommand("dump", "Print what files hold: segments, indexes, snapshots, checkpoints");
-  dump->add_flag("-r,--records", arguments->records, "the records of each batch too");
+  dump->add_flag("-r,--records", arguments->records, "the records of each batch too; those of internal topics decoded");
+  dump->add_flag("--raw", arguments->raw, "records of internal topics as bytes");
+  add_decoder_options(*dump, arguments);
   CLI::App* verify = log->add_subcommand("verify", "Check that files are whole and agree with each other");
   verify->add_flag("-q,--quiet", arguments->quiet, "no progress");
   for (CLI::App* command : {dump, verify}) {

@@ -17,6 +17,7 @@
 #include "log/producer_snapshot.h"
 #include "log/time_index.h"
 #include "log/transaction_index.h"
+#include "record/control.h"
 #include "record/decompressor.h"
 #include "record/legacy.h"
 #include "record/reader.h"
@@ -45,15 +46,36 @@ std::string escape(std::string_view text, bool json) {
   return out;
 }
 
-DumpField text(std::string name, std::string value) { return {std::move(name), std::move(value), true}; }
-DumpField flag(std::string name, bool value) { return {std::move(name), value ? "true" : "false", false}; }
+DumpField text(std::string name, std::string value) { return dump_text(std::move(name), std::move(value)); }
+DumpField flag(std::string name, bool value) { return dump_json(std::move(name), value ? "true" : "false"); }
 template <class T>
 DumpField number(std::string name, T value) {
-  return {std::move(name), fmt::format("{}", value), false};
+  return dump_json(std::move(name), fmt::format("{}", value));
+}
+DumpField time_of(const record::BatchView& batch, base::Timestamp time) {
+  const bool append_time = batch.timestamp_type() == record::TimestampType::kLogAppendTime;
+  return number(append_time ? "LogAppendTime" : "CreateTime", time.value());
+}
+
+// Kafka's tool shows "[a,b]".
+DumpField header_keys(record::HeadersView headers) {
+  DumpField field = dump_json("headerKeys", "");
+  record::HeaderView header;
+  while (headers.next(header)) {
+    const std::string_view key = base::as_text(header.key);
+    const char* comma = field.value.empty() ? "" : ",";
+    field.value += fmt::format("{}{}", comma, escape(key, false));
+    field.json += fmt::format("{}\"{}\"", comma, escape(key, true));
+  }
+  field.value = fmt::format("[{}]", field.value);
+  field.json = fmt::format("[{}]", field.json);
+  return field;
 }
 
 // "<offset>-<epoch>.checkpoint" and "bootstrap.checkpoint" hold batches, unlike the checkpoints of a broker.
 bool is_metadata_snapshot(std::string_view name) { return name.ends_with(".checkpoint"); }
+
+bool is_properties(std::string_view name) { return name == kPartitionMetadataName || name == kMetaPropertiesName; }
 
 // Where the batches of a segment begin, by last offset: what its index entries must agree with.
 using BatchStarts = std::map<int64_t, uint64_t>;
@@ -80,9 +102,11 @@ struct Dump {
   void epoch_of(const std::string& path, const record::BatchView& batch);
   void compare_epochs(const std::string& path, const std::vector<EpochStart>& written);
   void records(const std::string& path, const record::BatchView& batch);
+  void record_line(const record::BatchView& batch, const record::RecordView& record);
   template <class Reader>
   void records_of(const std::string& path, const record::BatchView& batch, Reader&& reader);
   bool parse(const std::string& path, std::string_view name, base::Bytes bytes);
+  bool parse_above(const std::string& path, std::string_view name, base::Bytes bytes);
   void offset_index(const std::string& path, base::Offset base, base::Bytes bytes);
   void time_index(const std::string& path, base::Offset base, base::Bytes bytes);
   void transaction_index(const std::string& path, base::Bytes bytes);
@@ -106,7 +130,7 @@ base::Task<base::Result<void>> Dump::file(std::string path) {
   STELE_CO_TRY_ASSIGN(const base::ByteVector bytes, co_await io::read_whole(directory, path, kSmallFileMax));
   report.bytes += bytes.size();
   line({"file", {text("file", path)}});
-  if (!parse(path, name, bytes)) {
+  if (!parse(path, name, bytes) && !parse_above(path, name, bytes)) {
     co_return base::Error{ErrorCode::kInvalidRequest, fmt::format("{} is no file of a log that can be read", path)};
   }
   co_return base::Result<void>{};
@@ -121,8 +145,21 @@ bool Dump::parse(const std::string& path, std::string_view name, base::Bytes byt
     transaction_index(path, bytes);
   } else if (parse_offset_file_name(name, kSnapshotSuffix)) {
     snapshot(path, bytes);
-  } else if (name.ends_with("checkpoint") || name == kPartitionMetadataName || name == kMetaPropertiesName) {
+  } else if (name.ends_with("checkpoint") || is_properties(name) || name == kCleanShutdownName) {
     text_file(path, name, base::as_text(bytes));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool Dump::parse_above(const std::string& path, std::string_view name, base::Bytes bytes) {
+  if (!options.decode_file) return false;
+  const auto found = options.decode_file(name, bytes);
+  if (!found.ok()) {
+    problem(path, found.error().message);
+  } else if (*found) {
+    line(**found);
   } else {
     return false;
   }
@@ -179,18 +216,16 @@ void Dump::batch(const std::string& path, const LocatedBatch& located) {
   }
   end = view.next_offset();
   epoch_of(path, view);
-  const bool append_time = view.timestamp_type() == record::TimestampType::kLogAppendTime;
-  line(
-      {"batch",
-       {number("baseOffset", view.base_offset().value()), number("lastOffset", view.last_offset().value()),
-        number("count", view.record_count()), number("baseSequence", view.base_sequence()),
-        number("lastSequence", view.last_sequence()), number("producerId", view.producer_id().value()),
-        number("producerEpoch", view.producer_epoch().value()),
-        number("partitionLeaderEpoch", view.leader_epoch().value()), flag("isTransactional", view.is_transactional()),
-        flag("isControl", view.is_control()), number("position", located.position),
-        number(append_time ? "LogAppendTime" : "CreateTime", view.max_timestamp().value()), number("size", view.size()),
-        number("magic", int{view.magic()}), text("compresscodec", std::string{record::codec_name(view.codec())}),
-        number("crc", view.crc()), flag("isvalid", valid)}});
+  line({"batch",
+        {number("baseOffset", view.base_offset().value()), number("lastOffset", view.last_offset().value()),
+         number("count", view.record_count()), number("baseSequence", view.base_sequence()),
+         number("lastSequence", view.last_sequence()), number("producerId", view.producer_id().value()),
+         number("producerEpoch", view.producer_epoch().value()),
+         number("partitionLeaderEpoch", view.leader_epoch().value()), flag("isTransactional", view.is_transactional()),
+         flag("isControl", view.is_control()), number("position", located.position),
+         time_of(view, view.max_timestamp()), number("size", view.size()), number("magic", int{view.magic()}),
+         text("compresscodec", std::string{record::codec_name(view.codec())}), number("crc", view.crc()),
+         flag("isvalid", valid)}});
   if (valid && (options.records || options.verify)) records(path, view);
 }
 
@@ -238,16 +273,25 @@ void Dump::records_of(const std::string& path, const record::BatchView& batch, R
     if (!record->has_value()) return;
     ++report.records;
     if (options.verify) continue;
-    const record::RecordView& view = **record;
-    DumpLine out{"record",
-                 {number("offset", view.offset.value()), number("timestamp", view.timestamp.value()),
-                  number("keySize", view.key ? static_cast<int64_t>(view.key->size()) : -1),
-                  number("valueSize", view.value ? static_cast<int64_t>(view.value->size()) : -1),
-                  number("sequence", view.sequence)}};
+    record_line(batch, **record);
+  }
+}
+
+void Dump::record_line(const record::BatchView& batch, const record::RecordView& view) {
+  DumpLine out{"record",
+               {number("offset", view.offset.value()), time_of(batch, view.timestamp),
+                number("keySize", view.key ? static_cast<int64_t>(view.key->size()) : -1),
+                number("valueSize", view.value ? static_cast<int64_t>(view.value->size()) : -1),
+                number("sequence", view.sequence), header_keys(view.headers)}};
+  const auto marker = record::transaction_marker(view);
+  if (batch.is_control() && marker.ok() && *marker) {
+    out.fields.push_back(text("endTxnMarker", (*marker)->is_commit ? "COMMIT" : "ABORT"));
+    out.fields.push_back(number("coordinatorEpoch", (*marker)->coordinator_epoch));
+  } else if (!options.decode || !options.decode(batch, view, out)) {
     if (view.key) out.fields.push_back(text("key", std::string{base::as_text(*view.key)}));
     if (view.value) out.fields.push_back(text("payload", std::string{base::as_text(*view.value)}));
-    sink(out);
   }
+  sink(out);
 }
 
 void Dump::offset_index(const std::string& path, base::Offset base, base::Bytes bytes) {
@@ -312,7 +356,11 @@ void Dump::text_file(const std::string& path, std::string_view name, std::string
     for (const EpochStart& entry : *parsed) {
       line({"epoch", {number("leaderEpoch", entry.epoch.value()), number("startOffset", entry.start.value())}});
     }
-  } else if (name == kPartitionMetadataName || name == kMetaPropertiesName) {
+  } else if (name == kCleanShutdownName) {
+    const base::BrokerEpoch epoch = parse_clean_shutdown(content);
+    line({"cleanshutdown", {number("brokerEpoch", epoch.value())}});
+    if (epoch.value() < 0) problem(path, "not understood");
+  } else if (is_properties(name)) {
     DumpLine out{"properties", {}};
     for (const auto& [key, value] : parse_properties(content)) out.fields.push_back(text(key, value));
     line(std::move(out));
@@ -332,27 +380,21 @@ void Dump::text_file(const std::string& path, std::string_view name, std::string
 
 }  // namespace
 
+DumpField dump_text(std::string name, std::string value) { return {std::move(name), std::move(value), true}; }
+DumpField dump_json(std::string name, std::string value) { return {std::move(name), std::move(value), false}; }
+
 std::string DumpLine::to_text() const {
   std::string out = kind == "record" ? "|" : "";
   for (const DumpField& field : fields) {
     if (!out.empty()) out += ' ';
-    out += field.name + ": " + escape(field.value, false);
+    out += field.name + ": " + (field.quoted ? escape(field.value, false) : field.value);
   }
   return out;
 }
 
-std::string DumpLine::to_json() const {
-  std::string out = fmt::format("{{\"kind\":\"{}\"", kind);
-  for (const DumpField& field : fields) {
-    out += fmt::format(",\"{}\":", escape(field.name, true));
-    out += field.quoted ? fmt::format("\"{}\"", escape(field.value, true)) : field.value;
-  }
-  return out + "}";
-}
-
 bool is_log_dir_file(std::string_view name) {
   return name == kMetaPropertiesName || name == kRecoveryPointName || name == kLogStartName ||
-         name == kHighWatermarkName || is_metadata_snapshot(name);
+         name == kHighWatermarkName || name == kCleanShutdownName || is_metadata_snapshot(name);
 }
 
 base::Task<base::Result<DumpReport>> dump_file(io::Directory& directory, std::string path, DumpOptions options,
@@ -372,6 +414,7 @@ base::Task<base::Result<DumpReport>> dump_partition(io::Directory& log_dir, std:
       const std::string_view file = entry.name;
       if (parse_offset_file_name(file, kLogSuffix).has_value() != logs) continue;
       const bool known = logs || file == kEpochCheckpointName || file == kPartitionMetadataName ||
+                         (options.decode_file && file == kQuorumStateName) ||
                          parse_offset_file_name(file, kIndexSuffix) || parse_offset_file_name(file, kTimeIndexSuffix) ||
                          parse_offset_file_name(file, kTransactionIndexSuffix) ||
                          parse_offset_file_name(file, kSnapshotSuffix) || is_metadata_snapshot(file);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,13 +13,16 @@
 #include "base/result.h"
 #include "base/task.h"
 #include "io/file.h"
+#include "record/batch.h"
+#include "record/record.h"
 
 namespace stele::log {
 
 struct DumpField {
   std::string name;
   std::string value;
-  bool quoted = false;  // a text in JSON; else a number or a truth value
+  bool quoted = false;    // a text in JSON; else `value` is JSON
+  std::string json = {};  // stands for `value` in JSON, where they differ
 };
 
 struct DumpLine {
@@ -27,13 +31,23 @@ struct DumpLine {
 
   // "baseOffset: 0 lastOffset: 2 ..."; records are led by "| ".
   std::string to_text() const;
-  std::string to_json() const;
 };
+
+DumpField dump_text(std::string name, std::string value);
+DumpField dump_json(std::string name, std::string value);
+
+// Says what key and value of a record mean; false for one that means nothing to it, which is shown as it is.
+using RecordDecoder =
+    std::function<bool(const record::BatchView& batch, const record::RecordView& record, DumpLine& line)>;
+// A line for a file of a name that this layer does not know; nothing for one that is none of a log.
+using FileDecoder = std::function<base::Result<std::optional<DumpLine>>(std::string_view name, base::Bytes content)>;
 
 struct DumpOptions {
   bool records = false;                            // every record of every batch
   bool verify = false;                             // only problems
-  std::function<void(uint64_t bytes)> on_batch{};  // told of each batch, for progress; may be empty
+  std::function<void(uint64_t bytes)> on_batch{};  // told of each batch, for progress; this and the next may be empty
+  RecordDecoder decode{};
+  FileDecoder decode_file{};
 };
 
 struct DumpReport {
@@ -47,12 +61,13 @@ struct DumpReport {
 
 using DumpSink = std::function<void(const DumpLine&)>;
 
-// Files beside the partitions that dump_file() reads: meta.properties and the offset checkpoints.
+// Files beside the partitions that dump_file() reads: meta.properties, the mark of a clean stop, the offset
+// checkpoints.
 bool is_log_dir_file(std::string_view name);
 
 // One file, told by its name: .log, .checkpoint (a snapshot of the metadata), .index, .timeindex, .txnindex, .snapshot,
-// leader-epoch-checkpoint, the offset checkpoints, partition.metadata, meta.properties. Damage is a "problem" line, not
-// an error. kInvalidRequest: a name of none of these.
+// leader-epoch-checkpoint, the offset checkpoints, partition.metadata, meta.properties, .kafka_cleanshutdown. Damage is
+// a "problem" line, not an error. kInvalidRequest: a name of none of these.
 base::Task<base::Result<DumpReport>> dump_file(io::Directory& directory, std::string path, DumpOptions options,
                                                DumpSink sink);
 

@@ -4,6 +4,7 @@
 
 #include "log/log_fixture.h"
 #include "log/offset_index.h"
+#include "record/control.h"
 
 namespace stele::log {
 namespace {
@@ -113,8 +114,67 @@ TEST_F(DumpTest, snapshots_of_the_metadata_are_batches_with_offsets_of_their_own
   });
 }
 
+// The last lines of `path` as text, the bytes of records in the way of Kafka's tool.
+Task<std::vector<std::string>> lines_of(io::Directory& dir, std::string path, DumpOptions options) {
+  std::vector<std::string> found;
+  options.records = true;
+  must(co_await dump_file(dir, std::move(path), std::move(options),
+                          [&found](const DumpLine& line) { found.push_back(line.to_text()); }));
+  co_return found;
+}
+
+TEST_F(DumpTest, a_marker_of_a_transaction_is_shown_as_such) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const auto dir = co_await partition(shard);
+    co_await put(*dir, kSegment,
+                 record::build_marker_batch({.timestamp = base::Timestamp{7}}, base::ProducerId{1},
+                                            base::ProducerEpoch{0}, {.is_commit = true, .coordinator_epoch = 3}));
+    EXPECT_EQ((co_await lines_of(*dir, kSegment, {})).back(),
+              "| offset: 0 CreateTime: 7 keySize: 4 valueSize: 6 sequence: -1 headerKeys: [] endTxnMarker: COMMIT "
+              "coordinatorEpoch: 3");
+  });
+}
+
+TEST_F(DumpTest, who_knows_what_a_record_means_says_it) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const auto dir = co_await partition(shard);
+    co_await put(*dir, kSegment, make_batch({.records = 1}));
+    const auto shown = co_await lines_of(*dir, kSegment, {});
+    EXPECT_THAT(shown.back(), testing::HasSubstr(" payload: "));
+    const RecordDecoder says_five = [](const record::BatchView&, const record::RecordView&, DumpLine& line) {
+      line.fields.push_back(dump_json("meaning", "5"));
+      return true;
+    };
+    EXPECT_THAT((co_await lines_of(*dir, kSegment, {.decode = says_five})).back(), testing::EndsWith("] meaning: 5"));
+    const RecordDecoder knows_nothing = [](const record::BatchView&, const record::RecordView&, DumpLine&) {
+      return false;
+    };
+    EXPECT_EQ(co_await lines_of(*dir, kSegment, {.decode = knows_nothing}), shown);
+  });
+}
+
+TEST_F(DumpTest, the_mark_of_a_clean_stop_is_read_and_files_of_other_layers_are_given_to_them) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const auto dir = co_await partition(shard);
+    co_await put(*dir, ".kafka_cleanshutdown", text(R"({"version":0,"brokerEpoch":11})"));
+    EXPECT_EQ((co_await lines_of(*dir, ".kafka_cleanshutdown", {})).back(), "brokerEpoch: 11");
+    co_await put(*dir, "t-0/quorum-state", text("{}"));
+    const FileDecoder decode = [](std::string_view name, base::Bytes content) -> base::Result<std::optional<DumpLine>> {
+      EXPECT_EQ(base::as_text(content), "{}");
+      return std::optional{DumpLine{std::string{name}, {dump_json("leaderId", "1")}}};
+    };
+    std::vector<std::string> found;
+    must(co_await dump_partition(*dir, "t-0", {.decode_file = decode},
+                                 [&found](const DumpLine& line) { found.push_back(line.to_text()); }));
+    EXPECT_THAT(found, testing::ElementsAre("file: t-0/quorum-state", "leaderId: 1"));
+    EXPECT_EQ((co_await dump_file(*dir, "t-0/quorum-state", {}, [](const DumpLine&) {})).code(),
+              base::ErrorCode::kInvalidRequest);
+  });
+}
+
 TEST(LogDirFiles, are_known_by_name) {
-  for (const char* name : {"meta.properties", "bootstrap.checkpoint", "replication-offset-checkpoint"}) {
+  for (const char* name :
+       {"meta.properties", ".kafka_cleanshutdown", "bootstrap.checkpoint", "replication-offset-checkpoint"}) {
     EXPECT_TRUE(is_log_dir_file(name)) << name;
   }
   for (const char* name : {".lock", "leader-epoch-checkpoint", "00000000000000000000.log"}) {

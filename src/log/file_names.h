@@ -20,6 +20,7 @@ inline constexpr std::string_view kDeletedSuffix = ".deleted";
 inline constexpr std::string_view kCleanedSuffix = ".cleaned";
 inline constexpr std::string_view kSwapSuffix = ".swap";
 inline constexpr std::string_view kEpochCheckpointName = "leader-epoch-checkpoint";
+inline constexpr std::string_view kQuorumStateName = "quorum-state";  // of the metadata log; read a layer above
 inline constexpr std::string_view kPartitionMetadataName = "partition.metadata";
 
 // "00000000000000000532.log"

@@ -244,7 +244,7 @@ TEST_F(RulesTest, a_log_directory_is_verified_offline) {
     const auto logs = co_await names(shard, kLogSuffix);
     must(co_await dump_file(*dir, "t-0/" + logs[0], {.records = true}, sink));
     EXPECT_EQ(lines[1].substr(0, 65), "baseOffset: 0 lastOffset: 2 count: 3 baseSequence: 0 lastSequence");
-    EXPECT_EQ(lines[2].substr(0, 36), "| offset: 0 timestamp: 1700000000000");
+    EXPECT_EQ(lines[2].substr(0, 37), "| offset: 0 CreateTime: 1700000000000");
     co_await damage(shard, (co_await names(shard, kIndexSuffix))[0], 7, "\x01");
     co_await damage(shard, logs[1], 100, "zz");
     report = must(co_await dump_partition(*dir, "t-0", {.verify = true}, sink));

@@ -1,4 +1,5 @@
-// The records of the internal topics as JSON, in the words of Kafka's kafka-dump-log. Link stele_wire_json.
+// The records of the internal topics, and control records, as JSON, in the words of Kafka's kafka-dump-log. Link
+// stele_wire_json.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,8 @@ enum class RecordKind : uint8_t {
   kShareKey,          // __share_group_state
   kShareValue,        //
   kRemote,            // __remote_log_metadata
+  kControl,           // the values of control records, by the type in their key
+  kConsumer,          // 0 the subscription, 1 the assignment of a member of a consumer group, after the version
 };
 
 // "TopicRecord"; empty where there is no such type.

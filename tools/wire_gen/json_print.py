@@ -1,4 +1,4 @@
-"""Prints what turns the records of the internal topics into JSON."""
+"""Prints what turns the records of the internal topics, and control records, into JSON."""
 
 import re
 
@@ -6,11 +6,20 @@ from cpp import differs
 from source import condition
 
 KINDS = {"record": "kMetadata", "group-key": "kGroupKey", "group-value": "kGroupValue", "transaction-key": "kTransactionKey",
-         "transaction-value": "kTransactionValue", "share-key": "kShareKey", "share-value": "kShareValue", "remote-record": "kRemote"}
+         "transaction-value": "kTransactionValue", "share-key": "kShareKey", "share-value": "kShareValue", "remote-record": "kRemote",
+         "control": "kControl", "consumer": "kConsumer"}
+# Plain data that stands in records: control records by their type, and what members of consumer groups send each other.
+IN_RECORDS = {"LeaderChangeMessage": ("control", 2), "SnapshotHeaderRecord": ("control", 3), "SnapshotFooterRecord": ("control", 4),
+              "KRaftVersionRecord": ("control", 5), "VotersRecord": ("control", 6),
+              "ConsumerProtocolSubscription": ("consumer", 0), "ConsumerProtocolAssignment": ("consumer", 1)}
+
+
+def place(message):
+    return IN_RECORDS.get(message.name, (message.kind, message.id))
 
 
 def printed(messages):
-    return sorted((m for m in messages if m.kind in KINDS), key=lambda m: (list(KINDS).index(m.kind), m.id))
+    return sorted((m for m in messages if place(m)[0] in KINDS), key=lambda m: (list(KINDS).index(place(m)[0]), place(m)[1]))
 
 
 def camel(name):
@@ -49,7 +58,7 @@ def print_json_table(messages):
     out += [f"base::Result<std::string> json_of_{m.file}(int16_t version, base::Bytes bytes);" for m in printed(messages)]
     out += ["", "namespace {", "struct Printer {", "  RecordKind kind;", "  int16_t type;", "  std::string_view name;",
             "  base::Result<std::string> (*print)(int16_t, base::Bytes);", "};", "constexpr Printer kPrinters[] = {"]
-    out += [f'    {{RecordKind::{KINDS[m.kind]}, {m.id}, "{m.name}", &json_of_{m.file}}},' for m in printed(messages)]
+    out += [f'    {{RecordKind::{KINDS[place(m)[0]]}, {place(m)[1]}, "{m.name}", &json_of_{m.file}}},' for m in printed(messages)]
     out += ["};", "", "const Printer* find(RecordKind kind, int16_t type) {", "  for (const Printer& printer : kPrinters) {",
             "    if (printer.kind == kind && printer.type == type) return &printer;", "  }", "  return nullptr;", "}",
             "}  // namespace", "", "std::string_view record_name(RecordKind kind, int16_t type) {",

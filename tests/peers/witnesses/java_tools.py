@@ -1,13 +1,16 @@
 """Apache Kafka's own command line tools, all in one JVM; what they print is judged, not only how they exit."""
 import json
 import pathlib
+import os
 import re
+import subprocess
 
 from witness import Run, check, step, until
 from harness import corpus
 from harness.tools import Tools
 
 run = Run("tools")
+STELE = os.environ.get("STELE_PROGRAM", str(pathlib.Path(__file__).resolve().parents[3] / "build" / "release" / "stele"))
 at = ["--bootstrap-server", run.address]
 LINES = [line.decode() for line in corpus.text_lines()[:400] if line.isascii() and b"\t" not in line]
 
@@ -132,6 +135,27 @@ def log_dirs(tools):
             dump(tools, log.with_suffix("." + index), "--verify-index-only")
 
 
+def decoded(tools):
+    """`stele log dump` and kafka-dump-log say the same of the internal topics, in the files of whatever broker runs."""
+    step("kafka-dump-log beside stele log dump")
+    partition, _ = placed(tools, run.topic("console-none"))
+    if not partition.is_dir():
+        return
+    seen = set()
+    for directory in sorted(partition.parent.parent.glob("*/__c*-*")):
+        decoder = "--cluster-metadata-decoder" if "metadata" in directory.name else "--offsets-decoder"
+        for segment in sorted(directory.glob("*.log")):
+            theirs = tools.run("kafka-dump-log", decoder, "--files", str(segment))
+            # Kafka's tool prints a field that is nearly always empty, and no colon behind two names.
+            theirs = re.sub(r" (Snapshot\w+|KRaft\w+) {", r" \1: {", theirs.replace(" deleteHorizonMs: OptionalLong.empty", ""))
+            ours = subprocess.run([STELE, "log", "dump", "--records", str(segment)], capture_output=True, text=True).stdout
+            rows = [re.findall(r"^(?:\||baseOffset:) .*$", text, re.M) for text in (theirs, ours)]
+            for one, other in zip(*rows):  # the broker goes on writing
+                check(one == other, f"{segment}:\n{one}\nis shown as\n{other}")
+            seen |= set(re.findall(r'"type":"(\w+)"', "\n".join(rows[0][:len(rows[1])])))
+    check({"TOPIC_RECORD", "PARTITION_RECORD", "REGISTER_BROKER_RECORD", "1", "2"} <= seen, f"only {sorted(seen)}")
+
+
 def placed(tools, topic):
     """(directory, size) of partition 0 by kafka-log-dirs."""
     text = tools.output("kafka-log-dirs", *at, "--describe", "--topic-list", topic)
@@ -185,4 +209,5 @@ with Tools() as tools:
     offsets(tools)
     log_dirs(tools)
     perf(tools)
+    decoded(tools)
     api_versions(tools)
