@@ -60,6 +60,9 @@ Topic orders() {
   topic.partitions = {{.index = 0, .leader = 1, .leader_epoch = 4, .replicas = {1, 2}, .isr = {1, 2}, .offline = {}},
                       {.index = 1, .leader = 1, .leader_epoch = 5, .replicas = {1, 2}, .isr = {1}, .offline = {2}},
                       {.index = 2, .leader = -1, .leader_epoch = 6, .replicas = {2, 1}, .isr = {2}, .offline = {2}}};
+  topic.partitions[0].eligible.emplace();
+  topic.partitions[2].eligible = {2};
+  topic.partitions[2].last_known = {2, 1};
   topic.configs = {{.name = "min.insync.replicas", .value = "1", .source = "cluster"},
                    {.name = "retention.ms", .value = "1000", .source = "topic"}};
   return topic;
@@ -70,7 +73,8 @@ TEST(TopicText, a_description_names_what_is_wrong) {
             "topic 'orders'  3 partitions  replication factor 2  id Q9P4j6dARbm_QfRo9jOJlw\n"
             "  partition 0  leader 1  epoch 4  replicas 1,2  isr 1,2\n"
             "  partition 1  leader 1  epoch 5  replicas 1,2  isr 1  under-replicated  offline replicas 2\n"
-            "  partition 2  leader none  epoch 6  replicas 2,1  isr 2  offline  offline replicas 2\n"
+            "  partition 2  leader none  epoch 6  replicas 2,1  isr 2  offline  elr 2  last known elr 2,1  "
+            "offline replicas 2\n"
             "  config min.insync.replicas=1  (from the cluster)\n"
             "  config retention.ms=1000");
 }
@@ -79,6 +83,8 @@ TEST(TopicText, json_is_one_line_for_each_topic) {
   const std::string text = describe_text(orders(), true);
   EXPECT_EQ(text.find('\n'), std::string::npos);
   EXPECT_THAT(text, testing::HasSubstr(R"("partition":2,"leader":-1,"leader_epoch":6,"replicas":[2,1],"isr":[2])"));
+  EXPECT_THAT(text, testing::HasSubstr(R"("eligible_leader_replicas":[2],"last_known_elr":[2,1],"state":"offline")"));
+  EXPECT_THAT(text, testing::HasSubstr(R"("eligible_leader_replicas":[],"state":"ok")"));
   EXPECT_THAT(text, testing::HasSubstr(R"("retention.ms":{"value":"1000","source":"topic"})"));
 }
 

@@ -13,6 +13,8 @@
 #include "wire/delete_topics_response.h"
 #include "wire/describe_configs_request.h"
 #include "wire/describe_configs_response.h"
+#include "wire/describe_topic_partitions_request.h"
+#include "wire/describe_topic_partitions_response.h"
 #include "wire/incremental_alter_configs_request.h"
 #include "wire/incremental_alter_configs_response.h"
 #include "wire/metadata_request.h"
@@ -64,6 +66,15 @@ std::string source_name(int8_t source) {
 template <class T>
 std::vector<int32_t> numbers(const T& from) {
   return {from.begin(), from.end()};
+}
+
+void take_eligible(const wire::DescribeTopicPartitionsResponse::DescribeTopicPartitionsResponseTopic& from, Topic& to) {
+  for (const auto& partition : from.partitions) {
+    const auto at = std::ranges::find(to.partitions, partition.partition_index, &TopicPartition::index);
+    if (at == to.partitions.end()) continue;
+    if (partition.eligible_leader_replicas) at->eligible = numbers(*partition.eligible_leader_replicas);
+    if (partition.last_known_elr) at->last_known = numbers(*partition.last_known_elr);
+  }
 }
 
 }  // namespace
@@ -178,6 +189,33 @@ base::Result<void> read_configs(AdminClient& client, std::vector<Topic>& topics)
     std::ranges::sort(found->second->configs, {}, &TopicConfig::name);
   }
   return {};
+}
+
+base::Result<void> read_eligible(AdminClient& client, std::vector<Topic>& topics) {
+  using Request = wire::DescribeTopicPartitionsRequest;
+  if (!client.version_of(Request::kApiKey).ok()) return {};
+  std::map<std::string, Topic*, std::less<>> by_name;
+  for (Topic& topic : topics) {
+    if (!topic.error) by_name[topic.name] = &topic;
+  }
+  std::optional<std::pair<std::string, int32_t>> next;  // the partition that an answer left off at
+  do {
+    Request request;
+    for (const auto& [name, topic] : by_name) request.topics.emplace_back().name = name;
+    if (request.topics.empty()) return {};
+    if (next) request.cursor = Request::Cursor{.topic_name = next->first, .partition_index = next->second};
+    STELE_TRY_ASSIGN(auto answer, client.call<wire::DescribeTopicPartitionsResponse>(request));
+    for (const auto& from : answer->topics) {
+      const auto found = by_name.find(from.name.value_or(""));
+      if (found != by_name.end()) take_eligible(from, *found->second);
+    }
+    if (!answer->next_cursor) return {};
+    std::pair<std::string, int32_t> onward{answer->next_cursor->topic_name, answer->next_cursor->partition_index};
+    if (next && onward <= *next) {
+      return {base::ErrorCode::kUnknownServerError, "the broker describes the same partitions again and again"};
+    }
+    next = std::move(onward);
+  } while (true);
 }
 
 base::Result<void> alter_configs(AdminClient& client, const std::string& topic, const std::vector<KeyValue>& set,

@@ -40,6 +40,9 @@ struct TopicPartition {
   std::vector<int32_t> replicas;
   std::vector<int32_t> isr;
   std::vector<int32_t> offline;
+  // KIP-966; nothing where the broker does not tell them.
+  std::optional<std::vector<int32_t>> eligible{};    // replicas that may lead though they are not in sync
+  std::optional<std::vector<int32_t>> last_known{};  // in sync last, before nobody was any more
 };
 
 struct Topic {
@@ -59,6 +62,8 @@ base::Result<std::vector<Topic>> read_topics(AdminClient& client, const std::opt
                                              bool may_create = false);
 // Fills in the configs of topics that have no error.
 base::Result<void> read_configs(AdminClient& client, std::vector<Topic>& topics);
+// Fills in eligible and last_known of topics that have no error, where the broker can tell.
+base::Result<void> read_eligible(AdminClient& client, std::vector<Topic>& topics);
 base::Result<void> alter_configs(AdminClient& client, const std::string& topic, const std::vector<KeyValue>& set,
                                  const std::vector<std::string>& removed, bool validate_only);
 base::Result<void> add_partitions(AdminClient& client, const std::string& topic, int32_t count, bool validate_only);

@@ -87,6 +87,7 @@ int describe(const TopicArguments& arguments) {
     std::erase_if(*topics, [&](const Topic& topic) { return topic.internal && !arguments.internal; });
   }
   if (auto read = read_configs(*client, *topics); !read.ok()) return report(read.error(), arguments.client.json);
+  if (auto read = read_eligible(*client, *topics); !read.ok()) return report(read.error(), arguments.client.json);
   int code = kExitOk;
   for (const Topic& topic : *topics) {
     if (topic.error) {

@@ -41,6 +41,8 @@ Json describe_json(const Topic& topic) {
     entry["replicas"] = partition.replicas;
     entry["isr"] = partition.isr;
     entry["offline_replicas"] = partition.offline;
+    if (partition.eligible) entry["eligible_leader_replicas"] = *partition.eligible;
+    if (partition.last_known) entry["last_known_elr"] = *partition.last_known;
     entry["state"] = state_of(partition);
   }
   document["configs"] = Json::object();
@@ -106,6 +108,11 @@ std::string describe_text(const Topic& topic, bool json) {
                         partition.leader < 0 ? "none" : std::to_string(partition.leader), partition.leader_epoch,
                         fmt::join(partition.replicas, ","), fmt::join(partition.isr, ","));
     if (const std::string state = state_of(partition); state != "ok") text += "  " + state;
+    const auto add_list = [&text](std::string_view name, const std::optional<std::vector<int32_t>>& list) {
+      if (list && !list->empty()) text += fmt::format("  {} {}", name, fmt::join(*list, ","));
+    };
+    add_list("elr", partition.eligible);
+    add_list("last known elr", partition.last_known);
     if (!partition.offline.empty()) text += fmt::format("  offline replicas {}", fmt::join(partition.offline, ","));
   }
   for (const TopicConfig& config : topic.configs) {
