@@ -12,6 +12,7 @@
 #include "app/broker_process.h"
 #include "app/command.h"
 #include "config/broker_config.h"
+#include "io/stderr_log.h"
 #include "io/world.h"
 
 namespace stele::app {
@@ -26,6 +27,14 @@ void raise_file_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void say(const BrokerArguments& arguments, base::LogLevel level, const std::string& text) {
+  if (arguments.json) {
+    io::StderrLog{base::LogLevel::kInfo, io::LogForm::kJson}.write(level, text);
+  } else {
+    std::fprintf(stderr, "%s %s\n", level == base::LogLevel::kError ? "error:" : "warning:", text.c_str());
+  }
+}
+
 std::shared_ptr<const config::BrokerConfig> load_config(const BrokerArguments& arguments) {
   config::ConfigMap overrides;
   if (!arguments.data_dir.empty()) overrides.emplace("log.dirs", arguments.data_dir);
@@ -35,18 +44,18 @@ std::shared_ptr<const config::BrokerConfig> load_config(const BrokerArguments& a
   } else {
     std::ifstream file{arguments.config_path};
     if (!file) {
-      std::fprintf(stderr, "%s cannot be read\n", arguments.config_path.c_str());
+      say(arguments, base::LogLevel::kError, arguments.config_path + " cannot be read");
       return nullptr;
     }
     const std::string text{std::istreambuf_iterator<char>{file}, {}};
     loaded = config::BrokerConfig::load(text, overrides);
   }
   for (const config::Finding& finding : loaded.findings) {
-    std::fprintf(stderr, "%s %s\n", finding.is_error() ? "error:" : "warning:", config::to_text(finding).c_str());
+    say(arguments, finding.is_error() ? base::LogLevel::kError : base::LogLevel::kWarn, config::to_text(finding));
   }
   if (!loaded.config) return nullptr;
   for (const std::string& shortfall : config::replication_shortfalls(*loaded.config, 1)) {
-    std::fprintf(stderr, "error: %s\n", shortfall.c_str());
+    say(arguments, base::LogLevel::kError, shortfall);
   }
   return std::make_shared<const config::BrokerConfig>(*std::move(loaded.config));
 }
@@ -74,10 +83,18 @@ int run_broker(const BrokerArguments& arguments) {
   options.offload_threads =
       static_cast<uint32_t>(config->number("stele.log.dir.threads") * static_cast<int64_t>(config->log_dirs().size()));
   options.catch_termination = true;
+  io::StderrLog json_log{options.log_level, io::LogForm::kJson};
+  if (arguments.json) options.log = &json_log;
   io::World world{options};
   std::vector<io::Shard*> shards;
   for (uint32_t i = 0; i < options.shards; ++i) shards.push_back(&world.shard(base::ShardId{i}));
   BrokerProcess process{std::move(shards), config};
+  if (arguments.json) {
+    process.on_ready([](const StartReport& report) {
+      print_line(report.to_json());
+      std::fflush(stdout);
+    });
+  }
   int exit_code = kExitFailed;
   world.start([&](io::Shard& shard) {
     return shard.id() == broker::kControlShard ? run_control(world, process, exit_code) : run_other(shard);
@@ -92,6 +109,8 @@ void add_broker_command(CLI::App& program, Chosen& chosen) {
   broker->add_option("--config", arguments->config_path,
                      "server.properties; without one, Kafka's defaults for one node");
   broker->add_option("--data", arguments->data_dir, "where the data goes, instead of log.dirs");
+  broker->add_flag("--json", arguments->json,
+                   "log lines as JSON on standard error; once it serves, a document about it on standard output");
   broker->callback([arguments, &chosen] { chosen = [arguments]() -> int { return run_broker(*arguments); }; });
 }
 

@@ -7,6 +7,7 @@ namespace stele::app {
 
 struct BrokerArguments {
   std::string config_path;  // server.properties; empty: Kafka's defaults for one node
+  bool json = false;        // log lines and the start line as JSON
   std::string data_dir;     // where the data goes instead of log.dirs; only without a file
 };
 

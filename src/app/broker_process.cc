@@ -237,27 +237,31 @@ base::Task<void> BrokerProcess::stop() {
 }
 
 void BrokerProcess::say_ready() {
-  std::string listeners;
+  const StartReport told = report();
+  shards_.front()->log().info("ready: {}", told.to_text());
+  if (on_ready_) on_ready_(told);
+}
+
+StartReport BrokerProcess::report() const {
+  StartReport out;
+  out.version = STELE_VERSION;
+  out.node = broker_->identity().id.value();
+  out.cluster = broker_->identity().cluster_id;
   for (const config::Endpoint& endpoint : config_->listeners().brokers) {
-    listeners += fmt::format("{}{}://{}:{}", listeners.empty() ? "" : ",", endpoint.listener, endpoint.host,
-                             port(endpoint.listener));
+    out.listeners.push_back(fmt::format("{}://{}:{}", endpoint.listener, endpoint.host, port(endpoint.listener)));
   }
-  std::string dirs;
+  out.http_port = port("http");
   for (size_t i = 0; i < broker_->log_dirs().size(); ++i) {
-    dirs += fmt::format("{}{}={}", i == 0 ? "" : ",", broker_->log_dirs().path(i),
-                        broker_->log_dirs().offline(i) ? "offline" : broker_->log_dirs().id(i).to_string());
+    const bool offline = broker_->log_dirs().offline(i);
+    out.dirs.emplace_back(broker_->log_dirs().path(i), offline ? "" : broker_->log_dirs().id(i).to_string());
   }
+  out.start = start_kind_;
   const metadata::ImagePtr image = broker_->controller().image();
-  std::string features;
-  image->features.for_each([&](const std::string& name, const auto& level) {
-    features += fmt::format("{}{}={}", features.empty() ? "" : ",", name, level.first);
-  });
-  shards_.front()->log().info(
-      "ready: stele {} node {} cluster {} listening on {} http {} dirs {} ({} start) features {} topics {} partitions "
-      "{}",
-      STELE_VERSION, broker_->identity().id.value(), broker_->identity().cluster_id, listeners,
-      port("http") == 0 ? std::string{"off"} : std::to_string(port("http")), dirs, start_kind_, features,
-      image->topic_count(), image->partition_count());
+  image->features.for_each(
+      [&](const std::string& name, const auto& level) { out.features.emplace_back(name, level.first); });
+  out.topics = image->topic_count();
+  out.partitions = image->partition_count();
+  return out;
 }
 
 base::Task<std::string> BrokerProcess::metrics() {

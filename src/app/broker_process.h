@@ -1,9 +1,11 @@
 // Where the objects of a broker meet: made before the shards run, destroyed after they have stopped.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "admin/http_server.h"
@@ -19,6 +21,23 @@ namespace stele::app {
 // Hears of SIGTERM and SIGINT; in the simulated world a test sets the signal.
 using NotifyTermination = std::function<void(base::Signal&)>;
 
+// What a broker tells of itself once it serves.
+struct StartReport {
+  std::string version;
+  int32_t node = 0;
+  std::string cluster;
+  std::vector<std::string> listeners;                     // "PLAINTEXT://127.0.0.1:9092"
+  uint16_t http_port = 0;                                 // 0: off
+  std::vector<std::pair<std::string, std::string>> dirs;  // path and directory id; "": offline
+  std::string start;  // "clean", "unclean", "first": the log dirs as they were found
+  std::vector<std::pair<std::string, int>> features;
+  size_t topics = 0;
+  size_t partitions = 0;
+
+  std::string to_text() const;
+  std::string to_json() const;
+};
+
 class BrokerProcess {
  public:
   // `shards` run nothing yet and outlive this object.
@@ -28,6 +47,9 @@ class BrokerProcess {
 
   // Runs on the control shard from the start of the broker to its end, which has the exit code.
   base::Task<int> run(NotifyTermination notify_termination);
+
+  // Called once, when the broker serves.
+  void on_ready(std::function<void(const StartReport&)> told) { on_ready_ = std::move(told); }
 
   // The port that a listener is bound to; 0 before it is.
   uint16_t port(const std::string& listener) const;
@@ -56,6 +78,7 @@ class BrokerProcess {
   base::Task<io::HttpResponse> answer_http(io::HttpRequest request);
   int fail(const char* what, const base::Error& error, int otherwise);
   void say_ready();
+  StartReport report() const;
 
   std::vector<io::Shard*> shards_;
   std::shared_ptr<const config::BrokerConfig> config_;
@@ -64,6 +87,7 @@ class BrokerProcess {
   std::unique_ptr<server::Acceptor> acceptor_;
   std::unique_ptr<admin::HttpServer> http_;
   std::map<std::string, uint16_t> ports_;
+  std::function<void(const StartReport&)> on_ready_;
   const char* start_kind_ = "unclean";  // what the ready line says of the log dirs as they were found
 };
 

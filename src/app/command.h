@@ -27,6 +27,7 @@ void add_produce_command(CLI::App& program, Chosen& chosen);
 void add_consume_command(CLI::App& program, Chosen& chosen);
 void add_log_commands(CLI::App& program, Chosen& chosen);
 void add_docs_commands(CLI::App& program, Chosen& chosen);
+void add_help_command(CLI::App& program, Chosen& chosen);
 
 // One line on standard output.
 void print_line(std::string_view line);

@@ -2,40 +2,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <string_view>
 
 #include "app/command.h"
-
-namespace {
-
-using stele::app::Chosen;
-
-// `stele help topic create` is `stele topic create --help`.
-void add_help(CLI::App& program, Chosen& chosen) {
-  auto words = std::make_shared<std::vector<std::string>>();
-  CLI::App* help = program.add_subcommand("help", "Explain a command");
-  help->add_option("command", *words, "its words, as in: stele help topic create");
-  help->callback([&program, &chosen, words] {
-    chosen = [&program, words]() -> int {
-      CLI::App* at = &program;
-      std::string name = "stele";
-      for (const std::string& word : *words) {
-        const auto found =
-            at->get_subcommands([&word](const CLI::App* command) { return command->get_name() == word; });
-        if (found.empty()) {
-          return stele::app::report_usage(fmt::format("there is no command '{} {}'; see 'stele help'", name, word),
-                                          false);
-        }
-        at = found.front();
-        name += " " + word;
-      }
-      fmt::print("{}", at->get_formatter()->make_help(at, name, CLI::AppFormatMode::Normal));
-      return stele::app::kExitOk;
-    };
-  });
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App program{
@@ -47,7 +18,7 @@ int main(int argc, char** argv) {
   program.set_help_all_flag("--help-all", "the help of all commands");
   program.require_subcommand(1);
   program.get_formatter()->column_width(34);
-  Chosen chosen;
+  stele::app::Chosen chosen;
   stele::app::add_broker_command(program, chosen);
   stele::app::add_topic_commands(program, chosen);
   stele::app::add_produce_command(program, chosen);
@@ -55,7 +26,7 @@ int main(int argc, char** argv) {
   stele::app::add_log_commands(program, chosen);
   stele::app::add_format_command(program, chosen);
   stele::app::add_docs_commands(program, chosen);
-  add_help(program, chosen);
+  stele::app::add_help_command(program, chosen);
   if (argc == 1) {
     fmt::print(stderr, "{}", program.help());
     return stele::app::kExitUsage;
@@ -64,6 +35,8 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // --help and --version come here too, with exit code 0.
+    const bool json = std::find(argv, argv + argc, std::string_view{"--json"}) != argv + argc;
+    if (json && error.get_exit_code() != 0) return stele::app::report_usage(error.what(), true);
     return program.exit(error) == 0 ? stele::app::kExitOk : stele::app::kExitUsage;
   }
   const int code = chosen();

@@ -17,6 +17,17 @@ const Handler* handler_of(int16_t key) {
 
 }  // namespace
 
+std::vector<ApiCoverage> api_coverage() {
+  std::vector<ApiCoverage> out;
+  for (const wire::ApiInfo& api : wire::all_apis()) {
+    if ((api.listeners & wire::kOnBroker) == 0) continue;
+    ApiCoverage& entry = out.emplace_back(ApiCoverage{
+        .key = api.key, .name = api.name, .served = {}, .kafka = {api.min_version, api.max_stable_version()}});
+    if (const Handler* handler = handler_of(api.key)) entry.served.emplace(handler->min_version, handler->max_version);
+  }
+  return out;
+}
+
 std::string protocol_coverage() {
   std::string page =
       "# Protocol coverage\n\n"
@@ -27,13 +38,9 @@ std::string protocol_coverage() {
       "versions in the second column are not served and not advertised. A controller's listener answers ApiVersions "
       "alone.\n\n"
       "| key | API | Stele | Kafka 4.3.1 |\n| --- | --- | --- | --- |\n";
-  for (const wire::ApiInfo& api : wire::all_apis()) {
-    if ((api.listeners & wire::kOnBroker) == 0) continue;
-    const Handler* handler = handler_of(api.key);
-    const std::string served =
-        handler != nullptr ? fmt::format("{}-{}", handler->min_version, handler->max_version) : "";
-    page +=
-        fmt::format("| {} | {} | {} | {}-{} |\n", api.key, api.name, served, api.min_version, api.max_stable_version());
+  for (const ApiCoverage& api : api_coverage()) {
+    const std::string served = api.served ? fmt::format("{}-{}", api.served->first, api.served->second) : "";
+    page += fmt::format("| {} | {} | {} | {}-{} |\n", api.key, api.name, served, api.kafka.first, api.kafka.second);
   }
   return page;
 }
