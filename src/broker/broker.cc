@@ -62,6 +62,7 @@ base::Task<base::Result<void>> Broker::open_dirs(std::shared_ptr<const config::B
   const int64_t retention_ms = config_->number("metadata.max.retention.ms");
   metadata::LocalLogOptions options{.node = identity_.id, .directory = *metadata_dir().meta()->directory_id};
   options.segment_bytes = static_cast<uint64_t>(config_->number("metadata.log.segment.bytes"));
+  options.segment_ms = config_->number("metadata.log.segment.ms");
   options.retention_bytes = static_cast<uint64_t>(config_->number("metadata.max.retention.bytes"));
   options.retention_ms = retention_ms;
   auto directory = co_await control_.shard().open_directory(metadata_dir().path(), false);
@@ -388,7 +389,7 @@ base::Task<void> Broker::stop() {
 base::Task<std::map<std::string, base::Error>> Broker::create_missing(std::vector<std::string> topics) {
   std::pmr::monotonic_buffer_resource arena;
   auto request = wire::make_message<wire::CreateTopicsRequest>(&arena);
-  request.timeout_ms = 30'000;
+  request.timeout_ms = static_cast<int32_t>(config_->number("request.timeout.ms"));
   std::string segment_bytes = std::to_string(config_->number("offsets.topic.segment.bytes"));
   for (const std::string& name : topics) {
     auto& topic = request.topics.emplace_back();

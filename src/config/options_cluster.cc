@@ -46,7 +46,7 @@ constexpr Option kOptions[] = {
     {"metadata.log.segment.bytes", ValueType::kInt, "1073741824", at_least(8388608), Importance::kHigh,
      UpdateMode::kReadOnly, Effect::kHonoured, "Size at which a segment of the metadata log is closed."},
     {"metadata.log.segment.ms", ValueType::kLong, "604800000", any(), Importance::kHigh, UpdateMode::kReadOnly,
-     Effect::kWarns, "Age at which a segment of the metadata log is closed."},
+     Effect::kHonoured, "Age at which a segment of the metadata log is closed, by the times of its entries."},
     {"metadata.log.max.record.bytes.between.snapshots", ValueType::kLong, "20971520", at_least(1), Importance::kHigh,
      UpdateMode::kReadOnly, Effect::kHonoured, "Bytes of new metadata records after which a snapshot is taken."},
     {"metadata.log.max.snapshot.interval.ms", ValueType::kLong, "3600000", at_least(0), Importance::kHigh,

@@ -31,6 +31,8 @@ base::ByteVector bytes_of(std::string_view text) {
   return {bytes.begin(), bytes.end()};
 }
 
+base::Timestamp time_of(base::Bytes batch) { return record::BatchView::open(batch).value().max_timestamp(); }
+
 // Whole batches of a segment from `position` on; at least one where one is whole, about `want` bytes.
 struct Chunk {
   base::ByteVector bytes;
@@ -139,7 +141,7 @@ Task<Result<void>> LocalLog::load_names() {
     if (entry.name.ends_with(".deleted") || entry.name.ends_with(".part") || entry.name.ends_with(".tmp")) {
       STELE_CO_TRY(co_await directory_->remove(entry.name));
     } else if (const auto base = parse_segment_name(entry.name)) {
-      segments_.push_back({*base, *base, entry.size});
+      segments_.push_back({.base = *base, .end = *base, .size = entry.size});
     } else if (const auto id = parse_snapshot_name(entry.name)) {
       snapshots_.push_back({id->first, id->second});
     }
@@ -238,6 +240,7 @@ Task<Result<void>> LocalLog::recover_segment(size_t at) {
       good = !view.is_legacy() && view.base_offset() == next && view.last_offset_delta() >= 0 && view.crc_valid() &&
              view.leader_epoch() >= last_epoch_;
       if (!good) break;
+      if (!segment.first_time) segment.first_time = view.max_timestamp();
       next = view.next_offset();
       position += view.size();
       if (view.leader_epoch() > last_epoch_) last_epoch_ = view.leader_epoch();
@@ -291,7 +294,7 @@ Task<Result<void>> LocalLog::make_segment(Offset base) {
   STELE_CO_TRY_ASSIGN(auto file, co_await directory_->open(segment_name(base, ".log"), io::OpenMode::kCreate));
   STELE_CO_TRY(co_await directory_->sync());
   active_file_ = std::move(file);
-  segments_.push_back({base, base, 0});
+  segments_.push_back({.base = base, .end = base});
   roll_ = false;
   co_return Result<void>{};
 }
@@ -377,6 +380,12 @@ Task<void> LocalLog::write_appends() {
   }
 }
 
+// Of what will be written next.
+bool LocalLog::is_full(uint64_t more, base::Timestamp time) const {
+  if (roll_ || active().size + more > options_.segment_bytes) return true;
+  return active().first_time && time.value() - active().first_time->value() > options_.segment_ms;
+}
+
 Task<Result<void>> LocalLog::write_group(std::vector<std::shared_ptr<Append>> group) {
   size_t bytes = 0;
   std::vector<iovec> parts;
@@ -384,12 +393,12 @@ Task<Result<void>> LocalLog::write_group(std::vector<std::shared_ptr<Append>> gr
     bytes += append->batch.size();
     parts.push_back({append->batch.data(), append->batch.size()});
   }
+  const base::Timestamp time = time_of(group.front()->batch);
   const bool early = shard_.maybe("metadata.early_roll");
-  if (active().size > 0 && (roll_ || early || active().size + bytes > options_.segment_bytes)) {
-    STELE_CO_TRY(co_await make_segment(active().end));
-  }
+  if (active().size > 0 && (early || is_full(bytes, time))) STELE_CO_TRY(co_await make_segment(active().end));
   STELE_CO_TRY(co_await active_file_->write(active().size, parts));
   STELE_CO_TRY(co_await active_file_->sync());
+  if (!active().first_time) active().first_time = time;
   active().size += bytes;
   active().end = group.back()->end;
   committed_ = active().end;

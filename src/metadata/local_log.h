@@ -27,6 +27,7 @@ struct LocalLogOptions {
   // Of the log dir.
   base::DirectoryId directory;
   uint64_t segment_bytes = uint64_t{1} << 30;      // metadata.log.segment.bytes
+  int64_t segment_ms = 7LL * 24 * 3600 * 1000;     // metadata.log.segment.ms, by the times of its entries
   uint64_t retention_bytes = uint64_t{100} << 20;  // metadata.max.retention.bytes
   int64_t retention_ms = 7LL * 24 * 3600 * 1000;   // metadata.max.retention.ms
 };
@@ -60,6 +61,7 @@ class LocalLog final : public MetadataLog {
     base::Offset base{0};
     base::Offset end{0};  // next index behind its last entry
     uint64_t size = 0;
+    std::optional<base::Timestamp> first_time{};  // of its first entry
   };
   struct Append;
   struct Place {
@@ -86,7 +88,9 @@ class LocalLog final : public MetadataLog {
   base::Task<base::Result<uint64_t>> snapshot_bytes();
   base::Task<base::Result<void>> drop_oldest_snapshot();
   void fail_appends(AppendOutcome outcome);
+  bool is_full(uint64_t more, base::Timestamp time) const;
   Segment& active() { return segments_.back(); }
+  const Segment& active() const { return segments_.back(); }
 
   io::Shard& shard_;
   LocalLogOptions options_;

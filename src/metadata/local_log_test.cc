@@ -21,9 +21,10 @@ class ALocalLog : public OnDisk {
     auto dir = co_await shard.open_directory(root.string(), true);
     co_return co_await LocalLog::open(shard, *std::move(dir), options);
   }
-  static base::ByteVector entry(const Claim& claim, Offset at, int records = 1) {
+  static base::ByteVector entry(const Claim& claim, Offset at, int records = 1,
+                                base::Timestamp time = base::Timestamp{1000}) {
     const Records values(static_cast<size_t>(records), encode_record(wire::NoOpRecord{}, 0));
-    return record_batch(at, claim.epoch, values, base::Timestamp{1000});
+    return record_batch(at, claim.epoch, values, time);
   }
   std::string name(std::string_view file) const { return "__cluster_metadata-0/" + std::string{file}; }
 
@@ -205,6 +206,31 @@ TEST_F(ALocalLog, lets_go_of_old_segments_behind_a_snapshot) {
     EXPECT_EQ((*log)->end(), Offset{301});
     EXPECT_EQ((*log)->snapshots().back().end, Offset{301});
   });
+}
+
+TEST_F(ALocalLog, closes_a_segment_of_some_age_over_restarts_too) {
+  options.segment_ms = 60'000;
+  int64_t begun = 0;
+  const auto append_after = [&](io::Shard& shard, std::vector<int64_t> delays) -> base::Task<void> {
+    auto log = co_await open(shard);
+    const auto claim = co_await (*log)->claim();
+    if (begun == 0) begun = shard.clock().wall().value();
+    Offset next = claim->next_index;
+    for (const int64_t delay : delays) {
+      base::ByteVector batch = entry(*claim, next, 1, base::Timestamp{begun + delay});
+      EXPECT_EQ(co_await (*log)->append(claim->epoch, next, std::move(batch)), AppendOutcome::kCommitted);
+      next = next + 1;
+    }
+  };
+  const auto has_segment = [&](int base) {
+    return std::filesystem::exists(root / name(segment_name(Offset{base}, ".log")));
+  };
+  run([&](io::Shard& shard) { return append_after(shard, {0, 50'000, 70'000, 80'000}); });  // indexes 1 to 4
+  EXPECT_TRUE(has_segment(3));
+  EXPECT_FALSE(has_segment(2) || has_segment(4));
+  run([&](io::Shard& shard) { return append_after(shard, {120'000, 140'000}); });  // 5 is the claim, then 6 and 7
+  EXPECT_TRUE(has_segment(7));
+  EXPECT_FALSE(has_segment(5) || has_segment(6));
 }
 
 TEST_F(ALocalLog, begins_anew_behind_a_snapshot_that_is_ahead_of_it) {
