@@ -68,10 +68,28 @@ base::Task<void> fetch_one(BrokerShard& at, FetchItem& item, FetchParams params,
 struct Asking {};
 constexpr base::Duration kLookAfterAsking = std::chrono::milliseconds{500};
 
+// One fetch's watch on one shard. Made by the fetch, touched by that shard alone.
+struct ShardWatch {
+  base::Signal* waiting = nullptr;  // while it runs
+  bool over = false;                // the fetch was answered
+};
+
+class WaitingOn {
+ public:
+  WaitingOn(ShardWatch& watch, base::Signal& signal) : watch_(watch) { watch.waiting = &signal; }
+  ~WaitingOn() { watch_.waiting = nullptr; }
+  WaitingOn(const WaitingOn&) = delete;
+  WaitingOn& operator=(const WaitingOn&) = delete;
+
+ private:
+  ShardWatch& watch_;
+};
+
 // One fetch's watches on one shard, and the timer that ends them.
 base::Task<bool> watch_here(BrokerShard& at, std::vector<WatchItem> items, int64_t bytes_wanted,
-                            base::MonoTime deadline, std::weak_ptr<Asking> asking) {
+                            base::MonoTime deadline, std::weak_ptr<Asking> asking, std::shared_ptr<ShardWatch> own) {
   base::Signal signal{at.shard().executor()};
+  const WaitingOn waiting{*own, signal};
   std::list<PartitionWatch> watches;
   std::vector<std::shared_ptr<Partition>> held;
   for (const WatchItem& item : items) {
@@ -86,11 +104,17 @@ base::Task<bool> watch_here(BrokerShard& at, std::vector<WatchItem> items, int64
     timer->arm(std::min(deadline, look), signal);
     co_await signal.wait();
     const bool only_a_look = at.shard().clock().now() >= look && look < deadline && bytes_wanted > 0;
-    if (!only_a_look || asking.expired()) co_return true;
+    if (!only_a_look || own->over || asking.expired()) co_return true;
     for (const auto& watch : watches) {
       if (!watch.linked()) co_return true;  // its partition changed just now
     }
   }
+}
+
+base::Task<bool> end_watch(std::shared_ptr<ShardWatch> watch) {
+  watch->over = true;
+  if (watch->waiting != nullptr) watch->waiting->set();
+  co_return true;
 }
 
 struct AnyShard {
@@ -138,21 +162,27 @@ base::Task<void> wait_for_growth(BrokerShard& home, std::vector<WatchItem> items
   }
   const auto asking = std::make_shared<Asking>();
   if (shards == 1 && !by_shard[here].empty()) {
-    co_await watch_here(home, std::move(by_shard[here]), bytes_wanted, deadline, asking);
+    co_await watch_here(home, std::move(by_shard[here]), bytes_wanted, deadline, asking,
+                        std::make_shared<ShardWatch>());
     co_return;
   }
   auto any = std::make_shared<AnyShard>(home.shard().executor());
+  std::vector<std::pair<BrokerShard*, std::shared_ptr<ShardWatch>>> watches;
   for (uint32_t shard = 0; shard < by_shard.size(); ++shard) {
     if (by_shard[shard].empty()) continue;
     BrokerShard& peer = home.peer(base::ShardId{shard});
+    const auto own = watches.emplace_back(&peer, std::make_shared<ShardWatch>()).second;
     const std::weak_ptr<Asking> who = asking;
     auto watch = run_on(home.shard(), peer.home(),
-                        [&peer, mine = std::move(by_shard[shard]), bytes_wanted, deadline, who]() mutable {
-                          return watch_here(peer, std::move(mine), bytes_wanted, deadline, who);
+                        [&peer, mine = std::move(by_shard[shard]), bytes_wanted, deadline, who, own]() mutable {
+                          return watch_here(peer, std::move(mine), bytes_wanted, deadline, who, own);
                         });
     home.home().scope.spawn(watch_for(any, std::move(watch)));
   }
   co_await any->grown.wait();
+  for (const auto& [peer, watch] : watches) {
+    const auto told = run_on(home.shard(), peer->home(), [watch]() { return end_watch(watch); });
+  }
 }
 
 }  // namespace stele::broker

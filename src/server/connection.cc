@@ -168,11 +168,11 @@ bool Connection::flush() {
 // More input is of use only where a further request could start, or where the frame being read is not whole.
 bool Connection::reading_pays() const {
   if (close_after_answers_ || output_.bytes() >= context_.limits.response_bytes_waiting_max) return false;
-  // Beside a request that nothing may start beside, a read tells whether the client is still there: one that left a
-  // long poll must not be kept to its end. What comes instead is the next request, and waits.
-  if (exclusive_ && !slots_.empty()) return !input_.partial();
   const auto api_key = input_.api_key();
-  return !api_key || slots_.empty() || may_start(*api_key);
+  if (!api_key || slots_.empty() || may_start(*api_key)) return true;
+  // Only a read tells that the client is gone, and one that left a long poll must not be kept to its end, whatever it
+  // sent behind it.
+  return input_.may_read_ahead();
 }
 
 Connection::Step Connection::read() {

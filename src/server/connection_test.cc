@@ -195,6 +195,36 @@ TEST_F(ConnectionTest, nothing_starts_beside_a_request_that_waits) {
   EXPECT_EQ(router_.started, (std::vector<std::string>{"poll", "a"}));
 }
 
+TEST_F(ConnectionTest, a_client_that_left_is_noticed_behind_what_it_sent_while_a_request_waits) {
+  for (const std::string& behind : {std::string{}, frame(1, "next").substr(0, 3), frame(1, "next").substr(0, 7),
+                                    frame(1, "next"), frame(1, "next") + frame(1, "one more").substr(0, 9),
+                                    frame(1, std::string(3000, 'x')), frame(0, "a") + frame(0, "b") + frame(0, "c")}) {
+    SCOPED_TRACE(behind.size());
+    closed_ = false;
+    peer_ = std::make_shared<FakeStream::State>();
+    connect();
+    send(frame(2, "poll"));
+    send(behind);
+    EXPECT_FALSE(closed_);
+    peer_->ended = true;
+    send("");
+    EXPECT_TRUE(closed_);
+  }
+}
+
+TEST_F(ConnectionTest, behind_a_request_that_waits_no_more_than_a_buffer_is_read) {
+  connect();
+  send(frame(2, "poll"));
+  std::string flood;
+  while (flood.size() < 4 * BufferPool::kChunkBytes) flood += frame(1, std::string(1000, 'x'));
+  for (size_t at = 0; at < flood.size(); at += 1000) send(flood.substr(at, 1000));
+  EXPECT_GT(peer_->to_read.size(), 2 * BufferPool::kChunkBytes);
+  EXPECT_LE(budgets_[0].used(), 2 * BufferPool::kChunkBytes);
+  release("poll");
+  EXPECT_TRUE(peer_->to_read.empty());
+  EXPECT_EQ(router_.started.size(), 1 + flood.size() / 1006);
+}
+
 TEST_F(ConnectionTest, a_close_comes_after_the_answers_before_it) {
   connect();
   send(frame(1, "a") + frame(4, "quiet") + frame(3, "bad") + frame(1, "never"));

@@ -20,6 +20,13 @@ bool FrameInput::size_valid() const {
   return !size || (*size > 0 && static_cast<size_t>(*size) <= frame_bytes_max_);
 }
 
+bool FrameInput::may_read_ahead() const {
+  const auto size = announced();
+  if (!size || !size_valid()) return !size;
+  const bool whole = end_ - begin_ >= kSizeBytes + static_cast<size_t>(*size);
+  return !whole || end_ < buffer_->capacity() || end_ - begin_ < BufferPool::kChunkBytes;
+}
+
 std::optional<int16_t> FrameInput::api_key() const {
   const auto size = announced();
   if (!size) return std::nullopt;

@@ -34,6 +34,9 @@ class FrameInput {
   void settle(Budget& budget);
 
   bool partial() const { return end_ > begin_; }
+  // Whether to read on while the frames that are there have to wait: until one is whole and fills a buffer. Behind that
+  // the peer has to wait too.
+  bool may_read_ahead() const;
   // The API key of the frame that is being read, once its first six bytes are there;
   // -1 where it is too short to have one.
   std::optional<int16_t> api_key() const;

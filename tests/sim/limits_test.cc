@@ -211,6 +211,23 @@ TEST_F(LimitsTest, readers_that_leave_while_they_wait_leave_nothing_on_any_shard
   EXPECT_TRUE(world_->run_until([this] { return at_rest(); }, seconds{2}));
 }
 
+Task<void> fetch_over_all_shards(io::Shard& shard) {
+  const auto reader = co_await connect_patiently(shard), writer = co_await connect_patiently(shard);
+  wire::FetchRequest request = fetch_of({0, 1, 2, 3, 4, 5}, 0);
+  request.max_wait_ms = 60'000;
+  EXPECT_TRUE(co_await reader->send(reader->frame<wire::FetchResponse>(request, 12)));
+  co_await io::sleep_until(shard, shard.clock().now() + milliseconds{50});
+  EXPECT_TRUE((co_await writer->produce(kTopic, 0, -1, {.values = {"news"}})).acknowledged());
+  const auto answer = co_await reader->read_answer<wire::FetchResponse>(12);
+  EXPECT_TRUE(answer && answer->error_code == 0);
+}
+
+TEST_F(LimitsTest, a_fetch_that_was_answered_waits_on_no_shard_any_more) {
+  start();
+  run([](io::Shard& shard) { return fetch_over_all_shards(shard); });
+  EXPECT_TRUE(world_->run_until([this] { return at_rest(); }, milliseconds{100}));
+}
+
 Task<void> fetch_now(io::Shard& shard, base::Duration& took) {
   const auto client = co_await connect_patiently(shard);
   const base::MonoTime begun = shard.clock().now();
