@@ -60,6 +60,8 @@ class BrokerWorld {
     world_.run_until([] { return false; }, time);
   }
 
+  // Of a broker that ended by itself, or was stopped.
+  const std::optional<int>& exit_code() const { return exit_code_; }
   app::BrokerProcess& process() { return *process_; }
   bool serving() const { return process_ != nullptr && process_->broker().progress().serving; }
   // Bytes charged to any budget of any shard.
