@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "controller/answer.h"
+#include "controller/client_metrics.h"
 #include "controller/controller.h"
 #include "metadata/topic_name.h"
 #include "wire/clear_elr_record.h"
@@ -60,26 +61,6 @@ config::ConfigScope scope_of(ResourceType type) {
     default:
       return config::ConfigScope::kBroker;
   }
-}
-
-base::Result<void> check_client_metrics(const config::ConfigMap& values) {
-  for (const auto& [name, value] : values) {
-    if (name != "metrics" && name != "interval.ms" && name != "match") {
-      return bad_request(fmt::format("Unknown client metrics configuration: {}", name));
-    }
-    if (name != "interval.ms") continue;
-    int32_t interval = 0;
-    const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), interval);
-    if (problem != std::errc{} || end != value.data() + value.size()) {
-      return {ErrorCode::kInvalidConfig,
-              fmt::format("Invalid value {} for configuration interval.ms: Not a number of type INT", value)};
-    }
-    if (interval < 100 || interval > 3'600'000) {
-      return bad_request(
-          fmt::format("Invalid value {} for interval.ms, interval must be between 100 and 3600000 (1 hour)", value));
-    }
-  }
-  return {};
 }
 
 }  // namespace
@@ -195,10 +176,17 @@ base::Result<Controller::Changed> Controller::altered(
     if (entry.config_operation < 0 || entry.config_operation > 3) {
       return bad_request(fmt::format("Unknown operations type {}", entry.config_operation));
     }
+    const auto op = static_cast<config::AlterOp>(entry.config_operation);
+    // Kafka asks its table of client metrics for no types: none of them is a list.
+    if (resource.type == ResourceType::kClientMetrics && op != config::AlterOp::kSet &&
+        op != config::AlterOp::kDelete) {
+      return Error{ErrorCode::kInvalidConfig,
+                   fmt::format("Can't {} to key {} because its type is not LIST.",
+                               op == config::AlterOp::kAppend ? "APPEND" : "SUBTRACT", entry.name)};
+    }
     std::optional<std::string> current;
     if (const auto found = out.values.find(entry.name); found != out.values.end()) current = found->second;
-    STELE_TRY_ASSIGN(auto value, config::altered_value(*effective_, scope_of(resource.type), entry.name,
-                                                       static_cast<config::AlterOp>(entry.config_operation), current,
+    STELE_TRY_ASSIGN(auto value, config::altered_value(*effective_, scope_of(resource.type), entry.name, op, current,
                                                        entry.value.value_or("")));
     if (value) {
       out.values.insert_or_assign(std::string{entry.name}, *std::move(value));
