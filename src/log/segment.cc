@@ -164,11 +164,8 @@ base::Task<base::Result<bool>> Segment::read_indexes() {
       aborted_written_ = aborted.size();
       aborted_ = std::move(aborted);
     }
-    if (const auto& last = offset_index_.entries().last()) {
-      bytes_since_index_entry_ = static_cast<int64_t>(size_ - last->position);
-    } else {
-      bytes_since_index_entry_ = static_cast<int64_t>(size_);
-    }
+    const auto& last_entry = offset_index_.entries().last();
+    bytes_since_index_entry_ = static_cast<int64_t>(size_ - (last_entry ? last_entry->position : 0));
     if (const auto& last = time_index_.entries().last(); last && !largest_known_) {
       largest_ = base::Timestamp{last->timestamp};
       largest_offset_ = base_ + int64_t{last->relative_offset};
