@@ -52,7 +52,7 @@ def full(stage, rounds):
     run = stage.run("full", settings={"stele.log.dir.check.interval.ms": "100"})
     disk = stage.tmpfs(run.layout.log_dirs[0], megabytes=192)
     filler = place.Filler(disk.path)
-    run.start()
+    run.start(admin=True)
     for turn in range(rounds):
         run.wait_for_progress()
         run.moment(0.05, 1)
