@@ -376,6 +376,7 @@ base::Task<void> Broker::stop() {
   complete_listener_ = nullptr;
   background_.cancel();
   co_await opening_.stop();
+  if (controller_ != nullptr) controller_->stop_waiting_for_space();
   if (controller_ != nullptr && !controller_->failure()) co_await leave();
   auto closed = co_await on_every_shard<std::vector<Standing>>(
       control_, [](BrokerShard& at, uint32_t) { return close_here(at); });

@@ -72,6 +72,7 @@ base::Task<base::Result<void>> ControllerHost::activate(controller::Options opti
     auto done = co_await append(records);
     if (!done.ok()) co_return std::move(done).error();
   }
+  log_->set_waits_for_space(true);
   co_return base::Result<void>{};
 }
 

@@ -58,6 +58,9 @@ class ControllerHost {
   Progress take_progress();
   const std::optional<base::Error>& failure() const { return failure_; }
 
+  // Commits wait for room on a full disk, but for those from here on.
+  void stop_waiting_for_space() { log_->set_waits_for_space(false); }
+
   // To be called now and then: writes a snapshot where one is due.
   void tend();
 

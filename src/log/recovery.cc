@@ -101,7 +101,10 @@ base::Task<base::Result<void>> Recovery::check_topic_id() {
   base::ByteVector content;
   const std::string text = format_partition_metadata(args_.topic_id);
   base::append(content, base::as_bytes(text));
-  co_return co_await io::write_atomically(*args_.log_dir, path, std::move(content));
+  STELE_CO_TRY(co_await io::write_atomically(*args_.log_dir, path, std::move(content)));
+  // A draft that an earlier try had left is not there any more.
+  STELE_CO_TRY_ASSIGN(files_, co_await args_.log_dir->list(args_.name));
+  co_return base::Result<void>{};
 }
 
 // Finishes interrupted deletions, drafts and compactions as Kafka's LogLoader does.

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "log/partition_log.h"
 #include "metadata/snapshot.h"
 #include "record/batch.h"
 
@@ -386,6 +387,25 @@ bool LocalLog::is_full(uint64_t more, base::Timestamp time) const {
   return active().first_time && time.value() - active().first_time->value() > options_.segment_ms;
 }
 
+// Behind the active segment. A full disk that is not waited out is an error like any other; then the file may hold a
+// part of it.
+Task<Result<void>> LocalLog::write_patiently(std::vector<iovec> parts) {
+  constexpr base::Duration kLookAgain = std::chrono::milliseconds{500};
+  bool told = false;
+  for (;;) {
+    auto written = co_await active_file_->write(active().size, parts);
+    if (written.ok() || !waits_for_space_ || !log::is_no_space(written.error())) {
+      if (told && written.ok()) shard_.log().info("{}: there is room for entries again", directory_->path());
+      co_return written;
+    }
+    if (!std::exchange(told, true)) {
+      shard_.log().error("{}. Changes to the cluster's metadata wait until there is room", written.error().message);
+    }
+    STELE_CO_TRY(co_await active_file_->truncate(active().size));
+    co_await io::sleep_until(shard_, shard_.clock().now() + kLookAgain);
+  }
+}
+
 Task<Result<void>> LocalLog::write_group(std::vector<std::shared_ptr<Append>> group) {
   size_t bytes = 0;
   std::vector<iovec> parts;
@@ -396,7 +416,7 @@ Task<Result<void>> LocalLog::write_group(std::vector<std::shared_ptr<Append>> gr
   const base::Timestamp time = time_of(group.front()->batch);
   const bool early = shard_.maybe("metadata.early_roll");
   if (active().size > 0 && (early || is_full(bytes, time))) STELE_CO_TRY(co_await make_segment(active().end));
-  STELE_CO_TRY(co_await active_file_->write(active().size, parts));
+  STELE_CO_TRY(co_await write_patiently(std::move(parts)));
   STELE_CO_TRY(co_await active_file_->sync());
   if (!active().first_time) active().first_time = time;
   active().size += bytes;

@@ -46,6 +46,7 @@ class LocalLog final : public MetadataLog {
   base::Task<base::Result<Entries>> read(base::Offset from, size_t bytes_max) override;
   base::Offset start() const override { return start_; }
   base::Offset end() const override { return committed_; }
+  void set_waits_for_space(bool waits) override { waits_for_space_ = waits; }
   void watch(base::Signal* signal) override { watcher_ = signal; }
   std::vector<SnapshotId> snapshots() const override { return snapshots_; }
   base::Task<base::Result<base::ByteVector>> get_snapshot(SnapshotId id) override;
@@ -84,6 +85,7 @@ class LocalLog final : public MetadataLog {
 
   base::Task<void> write_appends();
   base::Task<base::Result<void>> write_group(std::vector<std::shared_ptr<Append>> group);
+  base::Task<base::Result<void>> write_patiently(std::vector<iovec> parts);
   base::Task<base::Result<base::Timestamp>> snapshot_time(SnapshotId id);
   base::Task<base::Result<uint64_t>> snapshot_bytes();
   base::Task<base::Result<void>> drop_oldest_snapshot();
@@ -107,6 +109,7 @@ class LocalLog final : public MetadataLog {
   base::Offset committed_{0};
   uint64_t cut_bytes_ = 0;
   bool new_directory_ = false;
+  bool waits_for_space_ = false;
   bool roll_ = false;    // before the next write
   bool failed_ = false;  // a write or a sync failed: nothing is written any more
   Place cursor_;         // behind the last read

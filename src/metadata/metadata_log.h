@@ -57,6 +57,8 @@ class MetadataLog {
   virtual base::Offset start() const = 0;
   virtual base::Offset end() const = 0;  // the next index of what is committed
   // Sets the signal when there may be more to read. One watcher; null takes it away. A hint: it can come too often.
+  // Whether an append that finds the disk full waits for room instead of ending the log. Off at first.
+  virtual void set_waits_for_space(bool waits) = 0;
   virtual void watch(base::Signal* signal) = 0;
 
   // In order; the newest last.

@@ -51,6 +51,10 @@ class StorageTest : public ::testing::Test {
   void make_topic(const std::string& name, int32_t partitions) {
     EXPECT_EQ(ask<int16_t>([&](Client& client) { return client.create_topic(name, partitions); }), 0);
   }
+  static Task<void> create(io::Shard& shard, std::string name, int16_t& code) {
+    const auto client = co_await connect_patiently(shard);
+    code = co_await client->create_topic(name, 1);
+  }
   // The code of the answer.
   int16_t produce(int32_t partition, const std::string& value, const std::string& topic = kTopic) {
     return produce(partition, Batch{.values = {value}}, topic);
@@ -269,6 +273,40 @@ TEST_F(StorageTest, a_broker_starts_on_a_full_disk_and_can_be_read) {
     EXPECT_EQ(produce(i, "refused"), kStorageError);
   }
   EXPECT_TRUE(lines().mention("log dir /data is near full"));
+}
+
+TEST_F(StorageTest, a_topic_created_on_a_full_disk_is_there_once_there_is_room) {
+  begin({{"stele.log.dir.min.free.bytes", "0"}, {"stele.log.dir.check.interval.ms", "100"}});
+  io::DiskFaults full;
+  for (uint64_t room = 0; room < 1200; room += 100) {  // for nothing, the entries, the directory, a draft in it
+    SCOPED_TRACE(room);
+    const std::string name = "late-" + std::to_string(room);
+    full.capacity_bytes = disk().used_bytes("/data") + room;
+    disk().set_faults("/data", full);
+    int16_t code = -1;
+    world_->begin([&](io::Shard& shard) { return create(shard, name, code); });
+    world_->pass(seconds{5});
+    EXPECT_TRUE(world_->serving());
+    disk().set_faults("/data", {});
+    EXPECT_TRUE(world_->run_until([&] { return world_->client_ended(); }, seconds{5}));
+    EXPECT_EQ(code, 0);
+    world_->pass(seconds{5});
+    EXPECT_EQ(produce(0, "value", name), 0);
+  }
+  EXPECT_FALSE(world_->process().broker().log_dirs().offline(0));
+  EXPECT_EQ(world_->stop(), 0);
+}
+
+TEST_F(StorageTest, a_broker_that_waits_for_room_stops_when_it_is_told_to) {
+  begin({{"stele.log.dir.min.free.bytes", "0"}});
+  io::DiskFaults full;
+  full.capacity_bytes = disk().used_bytes("/data");
+  disk().set_faults("/data", full);
+  int16_t code = -1;
+  world_->begin([&](io::Shard& shard) { return create(shard, "never", code); });
+  world_->pass(seconds{5});
+  EXPECT_TRUE(lines().mention("wait until there is room"));
+  EXPECT_TRUE(world_->stop());
 }
 
 TEST_F(StorageTest, a_dir_that_turns_read_only_goes_offline_alone) {
