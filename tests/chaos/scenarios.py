@@ -6,6 +6,8 @@ from harness import broker
 from subject import PATIENCE, Run
 
 FAILED_EXIT = 1  # docs/operations.md: the metadata log or the last log dir failed while the broker ran
+DISK_EXIT = 6  # the disk cannot be read or written
+WAITING = "wait until there is room"
 
 
 def killing(durability):
@@ -59,13 +61,32 @@ def full(stage, rounds):
         filler.fill(leave=run.chance.choice((0, 4096, 1 << 16, 4 << 20)))
         run.wait_for_refusal()
         run.look()
-        if turn % 2:
-            run.process.kill()
-            run.start_again()
-            run.wait_for_refusal()
+        exit_code = start_on_full_disk(run) if turn % 2 else None
         filler.remove()
+        if exit_code is not None:
+            run.process.start()
         run.wait_for_progress()
     run.finish()
+
+
+def start_on_full_disk(run):
+    """The broker serves and refuses records; or it waits for room or ends, where not even the metadata log has any. The
+    exit code where it ended."""
+    run.process.kill()
+    since = run.process.log_size()
+    run.process.launch()
+
+    def settled():
+        return run.process.logged("ready: ", since) or run.process.logged(WAITING, since) or not run.process.running
+    broker.wait_for("the broker serves, waits or ends on a full disk", settled, PATIENCE)
+    if run.process.logged("ready: ", since):
+        run.process.wait_for_leaders()
+        run.wait_for_refusal()
+    if run.process.running:
+        return None
+    if (code := run.process.wait_exit(PATIENCE)) != DISK_EXIT:
+        raise broker.BrokerError(f"the broker ended with {code}, not {DISK_EXIT}:\n{run.process.tail()}")
+    return code
 
 
 def read_only_one_of_two(stage, rounds):
@@ -235,7 +256,7 @@ SCENARIOS = {
     "kill": (killing("replicated"), None, 3, 60),
     "kill-synced": (killing("synced"), None, 0, 40),
     "pause": (pause, None, 1, 12),
-    "full": (full, "tmpfs", 0, 0),
+    "full": (full, "tmpfs", 2, 16),
     "read-only-one-of-two": (read_only_one_of_two, "abort", 1, 12),
     "read-only": (read_only, "abort", 1, 12),
     "power-loss": (power_loss, "power", 1, 20),
