@@ -148,6 +148,19 @@ TEST_F(StorageTest, partitions_are_served_as_they_are_opened) {
   EXPECT_EQ(world_->stop(), 0);
 }
 
+TEST_F(StorageTest, no_more_partitions_of_a_dir_are_opened_side_by_side_than_it_has_threads) {
+  begin({{"num.recovery.threads.per.data.dir", "1"}});
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "before"), 0);
+  world_->crash();
+  io::DiskFaults slow;
+  slow.slow = io::kAlways;
+  slow.slow_longest = seconds{3};
+  disk().set_faults("/data/stones-0", slow);
+  world_->start();
+  EXPECT_EQ(world_->process().broker().progress().partitions_ready, 0U) << "they wait for the first one";
+  EXPECT_TRUE(world_->run_until([&] { return world_->process().broker().progress().complete(); }, minutes{5}));
+}
+
 TEST_F(StorageTest, a_topic_is_deleted_while_it_is_being_opened) {
   begin({});
   for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "before"), 0);
