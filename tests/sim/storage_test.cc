@@ -179,7 +179,7 @@ TEST_F(StorageTest, a_topic_is_deleted_while_it_is_being_opened) {
 }
 
 TEST_F(StorageTest, a_broker_stopped_while_it_opens_loses_no_checkpoint) {
-  begin({});
+  begin({{"log.flush.start.offset.checkpoint.interval.ms", "1000"}});
   for (int i = 0; i < 3; ++i) EXPECT_EQ(produce(2, "r" + std::to_string(i)), 0);
   EXPECT_EQ(delete_records(2, 2), 0);
   world_->pass(minutes{2});  // the checkpoints are written
@@ -244,6 +244,21 @@ TEST_F(StorageTest, a_write_that_finds_the_disk_full_is_undone_and_the_log_goes_
   world_->start();
   EXPECT_EQ(produce(1, "again"), 0);
   EXPECT_EQ(world_->stop(), 0);
+}
+
+TEST_F(StorageTest, a_log_that_is_opened_again_keeps_its_start) {
+  begin({{"stele.log.dir.min.free.bytes", "0"}});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(produce(1, "old"), 0);
+  EXPECT_EQ(delete_records(1, 2), 0);
+  io::DiskFaults full;
+  full.capacity_bytes = disk().used_bytes("/data") + 20'000;
+  disk().set_faults("/data", full);
+  int16_t refusal = 0;
+  fill(1, refusal);
+  EXPECT_EQ(refusal, kStorageError);
+  world_->pass(seconds{1});
+  EXPECT_EQ(fetch_code(1, 1), 1) << "what was deleted stays deleted";
+  EXPECT_EQ(fetch_code(1, 2), 0);
 }
 
 TEST_F(StorageTest, an_idempotent_producer_goes_on_after_a_full_disk_without_loss_or_duplicate) {
