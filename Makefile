@@ -1,7 +1,7 @@
 # What one can do with Stele's sources. `make help` lists it; scripts/install brings what a fresh Debian 12 lacks.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run sim test chaos test-asan test-tsan fuzz lint format docs clean install-build install-peers
+.PHONY: help build run sim mutants test chaos test-asan test-tsan fuzz lint format docs clean install-build install-peers
 
 # A clone in another folder finds what this one has compiled.
 export CCACHE_BASEDIR ?= $(CURDIR)
@@ -54,6 +54,9 @@ sim: build  ## SEEDS=n whole brokers in the simulated world (1,000 by default; F
 	build/release/stele_sim --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),1) --jobs $(JOBS) \
 	  --durability $(or $(DURABILITY),any) --stored tests/sim/swarm/stored_seeds.txt
 
+mutants: install-build  ## one known bug put back at a time: how many seeds until the simulator sees it (NAMES="a b" for some)
+	tests/mutants/run --jobs $(JOBS) $(NAMES)
+
 lint: build/release/build.ninja  ## house checks, format, clang-tidy on what differs from main (ALL=1 for all sources)
 	ctest --test-dir build/release --output-on-failure -R '^check_'
 	tools/tidy $(if $(ALL),--all)
@@ -67,4 +70,4 @@ docs: build/release/build.ninja  ## docs/configuration.md and docs/protocol.md, 
 	build/release/stele docs protocol >docs/protocol.md
 
 clean:  ## remove what was built (not the data in build/run)
-	rm -rf build/release build/debug build/asan build/tsan build/fuzz
+	rm -rf build/release build/debug build/asan build/tsan build/fuzz build/mutants
