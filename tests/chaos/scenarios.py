@@ -143,7 +143,8 @@ def ends_by_itself(run):
 def power_loss(stage, rounds):
     """Without power, under durability=replicated: the log opens, and what is missing is one suffix of each partition, past
     its recovery point. The clients end before each loss, since producers may not outlive what they wrote."""
-    run = stage.run("power loss, durability=replicated", refusals=True, partitions=1)
+    run = stage.run("power loss, durability=replicated", refusals=True, partitions=1,
+                    settings={"log.segment.bytes": "1048576"})  # small ones, so that some of it is synced
     disk = stage.ext4(run.layout.log_dirs[0], megabytes=256)
     run.start(admin=True)
     for _ in range(rounds):
