@@ -19,19 +19,26 @@ using PerShard = std::vector<std::vector<Order>>;
 
 base::Error config_error(std::string text) { return {base::ErrorCode::kInvalidConfig, std::move(text)}; }
 
-base::Task<base::Result<void>> prepare_here(BrokerShard& at, BrokerIdentity identity, std::vector<std::string> paths) {
+base::Task<base::Result<void>> prepare_here(BrokerShard& at, BrokerIdentity identity, std::vector<std::string> paths,
+                                            uint64_t journal_bytes) {
   at.set_identity(std::move(identity));
   std::vector<std::shared_ptr<io::Directory>> directories;
+  std::vector<std::shared_ptr<log::Journal>> journals;
   for (const std::string& path : paths) {
     if (path.empty()) {
       directories.emplace_back();
+      journals.emplace_back();
       continue;
     }
     auto directory = co_await at.shard().open_directory(path, false);
     if (!directory.ok()) co_return std::move(directory).error();
     directories.push_back(*std::move(directory));
+    const log::JournalOptions options{.bytes = journal_bytes / at.shard_count()};
+    journals.push_back(journal_bytes == 0 ? nullptr
+                                          : std::make_shared<log::Journal>(at.shard(), directories.back(), options));
   }
   at.set_directories(std::move(directories));
+  at.set_journals(std::move(journals));
   co_return base::Result<void>{};
 }
 
@@ -197,6 +204,8 @@ base::Task<base::Result<void>> Broker::start(BrokerOptions options) {
   options_ = std::move(options);
   // From the first write on, a crash leaves dirs that must be recovered.
   STELE_CO_TRY(co_await dirs_.begin(config_->metadata_log_dir()));
+  const auto at_once = static_cast<size_t>(config_->number("num.recovery.threads.per.data.dir"));
+  STELE_CO_TRY(co_await dirs_.replay_journals(at_once, config_->metadata_log_dir()));
   const controller::Options core{
       .node = identity_.id, .session_timeout = std::chrono::milliseconds{config_->number("broker.session.timeout.ms")}};
   // What formatting chose, for a metadata log that holds nothing yet.
@@ -230,8 +239,11 @@ base::Task<base::Result<void>> Broker::prepare_shards() {
   for (size_t i = 0; i < paths.size(); ++i) {
     if (dirs_.offline(i)) paths[i].clear();
   }
+  const auto journal_bytes = static_cast<uint64_t>(config_->number("stele.journal.bytes"));
   auto prepared = co_await on_every_shard<base::Result<void>>(
-      control_, [identity, paths](BrokerShard& at, uint32_t) { return prepare_here(at, identity, paths); });
+      control_, [identity, paths, journal_bytes](BrokerShard& at, uint32_t) {
+        return prepare_here(at, identity, paths, journal_bytes);
+      });
   for (auto& result : prepared) {
     if (!result.ok()) co_return std::move(result).error();
   }

@@ -13,6 +13,7 @@
 #include "broker/partition.h"
 #include "io/remote.h"
 #include "io/shard.h"
+#include "log/journal.h"
 #include "record/decompressor.h"
 
 namespace stele::broker {
@@ -82,6 +83,9 @@ class BrokerShard {
     uint64_t space = 0;
   };
   Refusals refusals(size_t log_dir) const;
+  // This shard's journal in each log dir; null where it has none.
+  void set_journals(std::vector<std::shared_ptr<log::Journal>> journals) { journals_ = std::move(journals); }
+  const std::vector<std::shared_ptr<log::Journal>>& journals() const { return journals_; }
   // Told on this shard of a log that failed.
   void set_on_log_failed(Partition::OnFailed on_failed) { on_log_failed_ = std::move(on_failed); }
   const Partition::OnFailed& on_log_failed() const { return on_log_failed_; }
@@ -98,6 +102,7 @@ class BrokerShard {
   std::vector<std::shared_ptr<io::Directory>> directories_;
   std::vector<SpaceLevel> space_;       // by log dir
   std::vector<Refusals> gone_refused_;  // by log dir: of partitions that were let go
+  std::vector<std::shared_ptr<log::Journal>> journals_;
   Partition::OnFailed on_log_failed_;
 };
 

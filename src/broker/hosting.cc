@@ -33,6 +33,7 @@ base::Task<base::Result<std::unique_ptr<log::PartitionLog>>> open_log(BrokerShar
   args.log_start_offset = order.log_start;
   args.clean = order.clean;
   args.observer = &partition;
+  args.journal = at.journals().at(order.log_dir);
   co_return co_await log::PartitionLog::open(std::move(args));
 }
 
@@ -157,6 +158,9 @@ base::Task<std::vector<DirCounts>> counts_here(BrokerShard& at, size_t log_dirs)
 }
 
 base::Task<bool> tend_here(BrokerShard& at, bool retention) {
+  for (const auto& journal : at.journals()) {
+    if (journal) journal->tend();
+  }
   for (const auto& partition : at.partitions()) {
     if (partition->log() == nullptr || partition->log()->failure()) continue;
     log::PartitionLog& log = *partition->log();
@@ -190,10 +194,16 @@ base::Task<std::vector<Standing>> close_here(BrokerShard& at) {
     }
     all.push_back(std::move(standing));
   }
+  for (const auto& journal : at.journals()) {
+    if (journal) co_await journal->close();
+  }
   co_return all;
 }
 
 base::Task<bool> take_dir_offline_here(BrokerShard& at, size_t log_dir) {
+  if (const auto& journal = at.journals().at(log_dir)) {
+    journal->fail({base::ErrorCode::kKafkaStorageError, "the log dir is offline"});
+  }
   for (const auto& partition : at.partitions()) {
     if (partition->log_dir() == log_dir) partition->set_offline();
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "log/journal_replay.h"
+
 namespace stele::broker {
 
 namespace {
@@ -211,6 +213,18 @@ base::Task<void> LogDirs::settle(const std::function<bool(const PartitionKey&)>&
   }
 }
 
+base::Task<base::Result<void>> LogDirs::replay_journals(size_t at_once, std::string needed) {
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (dirs_[i].offline) continue;
+    const auto replayed = co_await log::replay_journals(shard_, *dirs_[i].dir, at_once);
+    if (replayed.ok()) continue;
+    const bool of_dir = replayed.code() == base::ErrorCode::kKafkaStorageError;
+    if (online_count() == 1 || dirs_[i].path == needed || !of_dir) co_return replayed.error();
+    take_offline(i, replayed.error().message);
+  }
+  co_return base::Result<void>{};
+}
+
 void LogDirs::fill(HostOrder& order, size_t log_dir) const {
   order.log_dir = log_dir;
   if (!has(log_dir)) return;
@@ -264,7 +278,8 @@ base::Task<void> LogDirs::mark_clean(const std::vector<Standing>& standings, bas
     }
     for (const Standing& standing : standings) clean = clean && !(standing.log_dir == i && standing.failed);
     if (!clean) continue;
-    const auto marked = co_await dirs_[i].dir->mark_clean(epoch);
+    auto marked = co_await log::remove_journals(*dirs_[i].dir->directory());
+    if (marked.ok()) marked = co_await dirs_[i].dir->mark_clean(epoch);
     if (!marked.ok())
       shard_.log().error("{}: no mark of a clean stop: {}", dirs_[i].dir->path(), marked.error().message);
   }

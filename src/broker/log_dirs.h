@@ -63,6 +63,10 @@ class LogDirs {
   // Those that `known` does not want are renamed to "-stray"; a half deleted one is removed.
   base::Task<void> settle(const std::function<bool(const PartitionKey&)>& known);
 
+  // Puts into the partitions what a crash left in the journals; before any of them is opened. A dir where that cannot
+  // be done is offline.
+  base::Task<base::Result<void>> replay_journals(size_t at_once, std::string needed);
+
   // What host_here needs to know of a partition in this dir.
   void fill(HostOrder& order, size_t log_dir) const;
 

@@ -20,6 +20,10 @@ constexpr Option kOptions[] = {
      "When a record counts: `replicated` once the kernel of every in-sync replica has it, as in Kafka; `synced` once "
      "it "
      "is on their stable storage too."},
+    {"stele.journal.bytes", kLong, "268435456", at_least(0), kMedium, kRead, kDone,
+     "Size of the journal of a log dir, which one sync makes durable for all partitions with "
+     "`stele.durability=synced`; "
+     "0 for none: each partition's file is synced."},
     {"stele.http.host", ValueType::kString, "127.0.0.1", any(), kMedium, kRead, kDone,
      "Address of the HTTP listener for /live, /ready and /metrics; empty for every interface."},
     {"stele.http.port", kInt, "9644", between(-1, 65535), kMedium, kRead, kDone,

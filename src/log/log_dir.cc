@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include "log/journal_format.h"
+
 namespace stele::log {
 
 using base::ErrorCode;
@@ -50,7 +52,7 @@ bool is_blank_entry(const io::Entry& entry) {
 
 void LogDir::look_at(const io::Entry& entry) {
   if (!is_blank_entry(entry)) blank_ = false;
-  if (entry.name == "lost+found") return;
+  if (entry.name == "lost+found" || entry.name == kJournalDirectory || entry.name == kOldJournalDirectory) return;
   if (!entry.directory) return;
   auto parsed = parse_partition_directory(entry.name);
   if (!parsed) {
@@ -106,6 +108,10 @@ base::Task<base::Result<void>> LogDir::begin() {
 
 base::Task<base::Result<void>> LogDir::write_recovery_points(OffsetMap offsets) {
   return write_text(std::string{kRecoveryPointName}, format_offset_checkpoint(offsets));
+}
+base::Task<base::Result<void>> LogDir::change_recovery_points(OffsetMap offsets) {
+  for (auto& [partition, offset] : offsets) recovery_points_[partition] = offset;
+  co_return co_await write_recovery_points(recovery_points_);
 }
 base::Task<base::Result<void>> LogDir::write_log_starts(OffsetMap offsets) {
   return write_text(std::string{kLogStartName}, format_offset_checkpoint(offsets));

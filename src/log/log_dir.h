@@ -65,6 +65,8 @@ class LogDir {
 
   // Replace a checkpoint; the old or the new one stands after a crash.
   base::Task<base::Result<void>> write_recovery_points(OffsetMap offsets);
+  // Replaces those given, in the checkpoint and in what recovery_point() answers; the others stay.
+  base::Task<base::Result<void>> change_recovery_points(OffsetMap offsets);
   base::Task<base::Result<void>> write_log_starts(OffsetMap offsets);
   base::Task<base::Result<void>> write_high_watermarks(OffsetMap offsets);
 

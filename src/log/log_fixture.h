@@ -119,6 +119,7 @@ class LogTest : public ::testing::Test {
     bool clean = false;
     std::string name = "t-0";
     LogObserver* observer = nullptr;
+    std::shared_ptr<Journal> journal = nullptr;
   };
   static base::Task<base::Result<OpenLog>> try_open(io::Shard& shard, How how) {
     OpenArgs args;
@@ -131,6 +132,7 @@ class LogTest : public ::testing::Test {
     args.log_start_offset = base::Offset{how.log_start};
     args.clean = how.clean;
     args.observer = how.observer;
+    args.journal = std::move(how.journal);
     auto opened = co_await PartitionLog::open(std::move(args));
     if (!opened.ok()) co_return std::move(opened).error();
     OpenLog log;

@@ -37,10 +37,10 @@ base::Error for_good(base::Error error) {
 bool is_no_space(const base::Error& error) { return error.os_error == ENOSPC || error.os_error == EDQUOT; }
 
 struct PartitionLog::EndWaiter : base::ListNode {
-  EndWaiter(base::Executor& executor, base::Offset last_offset, bool synced_end)
-      : last(last_offset), synced(synced_end), signal(executor) {}
+  EndWaiter(base::Executor& executor, base::Offset last_offset, End of_end)
+      : last(last_offset), end(of_end), signal(executor) {}
   base::Offset last;
-  bool synced;
+  End end;
   base::Signal signal;
 };
 
@@ -51,6 +51,7 @@ PartitionLog::PartitionLog(OpenArgs args)
       options_(args.options),
       observer_(args.observer),
       log_start_(args.log_start_offset),
+      journal_(std::move(args.journal)),
       cursors_(kCursors),
       last_use_(args.shard->clock().now()),
       tasks_(args.shard->executor(), [this](std::exception_ptr fault) {
@@ -64,7 +65,13 @@ base::Task<base::Result<std::unique_ptr<PartitionLog>>> PartitionLog::open(OpenA
   Recovery recovery(std::unique_ptr<PartitionLog>(new PartitionLog(args)), args);
   STELE_CO_TRY_ASSIGN(std::unique_ptr<PartitionLog> log, co_await recovery.run());
   // What was found counts from now on.
-  if (synced) STELE_CO_TRY(co_await log->flush());
+  const bool left = log->journal_ && log->journal_->is_left(log->topic_id_, log->place_.name);
+  if (synced || left) STELE_CO_TRY(co_await log->flush());
+  if (left) {
+    // Of this log before it was let go; all that stands is in the segments now.
+    log->share_ = log->journal_->join(*log, log->topic_id_, log->place_.name);
+    STELE_CO_TRY(co_await log->share_->forget());
+  }
   co_return std::move(log);
 }
 
@@ -172,6 +179,7 @@ base::Task<void> PartitionLog::work_off() {
 base::Task<base::Result<void>> PartitionLog::write_gathered() {
   const SegmentPtr segment = queue_.front().segment;
   const uint64_t position = queue_.front().position;
+  const base::Offset first = written_end_;
   std::vector<iovec> parts;
   uint64_t bytes = 0;
   base::Offset end;
@@ -203,11 +211,11 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
   segment->set_written(position + bytes);
   written_end_ = end;
   written_bytes_ += bytes;
+  // The bytes may go once the waiters are awake.
+  if (options_.synced && !journal_written(first, parts)) request_flush();
   wake();
-  if (options_.synced || shard_.maybe("log.early_flush")) request_flush();
-  if (!options_.synced && observer_ != nullptr) {
-    observer_->on_counted(*this);
-  }
+  if (shard_.maybe("log.early_flush")) request_flush();
+  if (!options_.synced && observer_ != nullptr) observer_->on_counted(*this);
   co_return base::Result<void>{};
 }
 
@@ -255,37 +263,42 @@ void PartitionLog::fail(base::Error error) {
 
 void PartitionLog::wake() {
   waiters_.for_each([&](EndWaiter& waiter) {
-    const base::Offset end = waiter.synced ? synced_end_ : written_end_;
-    if (!failure_ && waiter.last >= end && waiter.last < assigned_end_) return;
+    if (!failure_ && waiter.last >= reached(waiter.end) && waiter.last < assigned_end_) return;
     waiter.unlink();
     waiter.signal.set();
   });
 }
 
 base::Task<base::Result<void>> PartitionLog::wait_written(base::Offset last) {
-  co_return co_await wait_end(last, false);
+  co_return co_await wait_end(last, End::kWritten);
 }
 
 base::Task<base::Result<void>> PartitionLog::wait_synced(base::Offset last) {
-  STELE_CO_TRY(co_await wait_end(last, false));
-  co_return co_await wait_end(last, true);
+  STELE_CO_TRY(co_await wait_end(last, End::kWritten));
+  co_return co_await wait_end(last, End::kSynced);
 }
 
 base::Task<base::Result<void>> PartitionLog::wait_counted(base::Offset last) {
   co_return co_await (options_.synced ? wait_synced(last) : wait_written(last));
 }
 
-base::Task<base::Result<void>> PartitionLog::wait_end(base::Offset last, bool synced) {
+base::Offset PartitionLog::reached(End end) const {
+  if (end == End::kFlushed) return flushed_end_;
+  return end == End::kSynced ? synced_end_ : written_end_;
+}
+
+base::Task<base::Result<void>> PartitionLog::wait_end(base::Offset last, End end) {
   for (;;) {
     if (failure_) co_return *failure_;
-    if ((synced ? synced_end_ : written_end_) > last) co_return base::Result<void>{};
+    if (reached(end) > last) co_return base::Result<void>{};
     if (last >= assigned_end_) {
       co_return base::Error{ErrorCode::kOffsetOutOfRange,
                             fmt::format("{}: offset {} was cut off", place_.name, last.value())};
     }
-    EndWaiter waiter(shard_.executor(), last, synced);
+    EndWaiter waiter(shard_.executor(), last, end);
     waiters_.push_back(waiter);
-    if (synced && last >= flush_target_) request_flush();  // may be over before it returns
+    const bool coming = last < flush_target_ || (end == End::kSynced && last < journal_sent_);
+    if (end != End::kWritten && !coming) request_flush();  // may be over before it returns
     co_await waiter.signal.wait();
   }
 }
@@ -300,14 +313,11 @@ void PartitionLog::request_flush() {
 
 base::Task<void> PartitionLog::flush_behind() {
   while (std::exchange(flush_again_, false) && !failure_) {
-    const base::Offset before = synced_end_;
     auto flushed = co_await flush_written();
     if (!flushed.ok()) {
       fail(std::move(flushed).error());
       break;
     }
-    wake();
-    if (options_.synced && observer_ != nullptr && synced_end_ > before) observer_->on_counted(*this);
   }
   flushing_ = false;
 }
@@ -339,22 +349,67 @@ base::Task<base::Result<void>> PartitionLog::flush_written() {
   if (generation != generation_) {
     // What was synced may be cut off by now; what is left of it is synced again for those who wait.
     shard_.mark("log.cut_while_syncing");
-    flush_target_ = synced_end_;
+    flush_target_ = flushed_end_;
     flush_again_ = true;
     co_return base::Result<void>{};
   }
   // A segment that was rolled meanwhile was synced without its indexes.
   const SegmentPtr& last = segments.back();
   if (last != segments_.back()) recovered = std::min(recovered, std::max(recovery_point_, last->base()));
-  synced_end_ = std::max(synced_end_, target);
-  synced_bytes_ = std::max(synced_bytes_, bytes);
+  flushed_end_ = std::max(flushed_end_, target);
+  flushed_bytes_ = std::max(flushed_bytes_, bytes);
   recovery_point_ = std::max(recovery_point_, recovered);
+  raise_synced();
+  if (share_) share_->synced(flushed_end_);
   co_return base::Result<void>{};
 }
 
+void PartitionLog::raise_synced() {
+  const bool journaled = journal_from_ <= flushed_end_ && journal_to_ > flushed_end_;
+  const base::Offset end = journaled ? journal_to_ : flushed_end_;
+  const base::Offset before = std::exchange(synced_end_, std::max(synced_end_, end));
+  if (synced_end_ > before) synced_bytes_ = std::max(synced_bytes_, journaled ? journal_bytes_ : flushed_bytes_);
+  wake();
+  if (options_.synced && observer_ != nullptr && synced_end_ > before) observer_->on_counted(*this);
+}
+
+// False where the segment is to be synced instead.
+bool PartitionLog::journal_written(base::Offset first, std::span<const iovec> parts) {
+  if (!journal_) return false;
+  if (!share_) share_ = journal_->join(*this, topic_id_, place_.name);
+  std::vector<base::Bytes> batches;
+  for (const iovec& part : parts) batches.emplace_back(static_cast<const std::byte*>(part.iov_base), part.iov_len);
+  const bool gapless = first <= flushed_end_ || first == journal_sent_;
+  const auto kind = gapless ? JournalKind::kRecords : JournalKind::kBehindGap;
+  if (!share_->append(kind, first, written_end_, batches, {generation_, written_bytes_})) return false;
+  journal_sent_ = written_end_;
+  return true;
+}
+
+void PartitionLog::on_journaled(base::Offset first, base::Offset end, JournalTag tag) {
+  if (failure_ || tag.generation != generation_) return;
+  if (first != journal_to_) journal_from_ = first;
+  journal_to_ = end;
+  journal_bytes_ = tag.bytes;
+  // What lies before was written while nothing had to be synced, or was too large for the journal.
+  if (journal_from_ > flushed_end_) {
+    if (end > flush_target_) request_flush();
+    return;
+  }
+  raise_synced();
+}
+
+void PartitionLog::on_not_journaled() {
+  journal_sent_ = synced_end_;
+  request_flush();
+}
+
 base::Task<base::Result<void>> PartitionLog::flush() {
-  if (assigned_end_ > synced_end_) STELE_CO_TRY(co_await wait_synced(assigned_end_ + -1));
-  if (recovery_point_ >= synced_end_ && !directory_dirty_) co_return base::Result<void>{};
+  if (assigned_end_ > flushed_end_) {
+    STELE_CO_TRY(co_await wait_written(assigned_end_ + -1));
+    STELE_CO_TRY(co_await wait_end(assigned_end_ + -1, End::kFlushed));
+  }
+  if (recovery_point_ >= flushed_end_ && !directory_dirty_) co_return base::Result<void>{};
   co_return co_await run_ordered([this] { return flush_written(); });
 }
 

@@ -4,7 +4,8 @@
 // what was appended, everything that waits in one go, and runs truncations, deletions and the close in the same order.
 // "Written" means that the kernel has it: it survives the process, not a power loss; "synced" survives both. What
 // counts for acknowledgements and readers is what is written, or, where LogOptions::synced says so, what is synced:
-// then a sync follows each write, one for all that was written while the last one ran.
+// in the journal of the log dir, or in the segment, where a sync then follows each write, one for all that was written
+// while the last one ran.
 //
 // A failed write or sync is final: every later call answers KAFKA_STORAGE_ERROR, the unwritten tail is undone, nothing
 // is tried again, the observer is told once.
@@ -30,6 +31,7 @@
 #include "io/shard.h"
 #include "log/batch_scanner.h"
 #include "log/epoch_cache.h"
+#include "log/journal.h"
 #include "log/options.h"
 #include "log/producer_state.h"
 #include "log/retention.h"
@@ -49,6 +51,7 @@ struct OpenArgs {
   base::Offset log_start_offset;  // from the checkpoint; 0 where there is none
   bool clean = false;             // the log dir had its clean-shutdown marker
   LogObserver* observer = nullptr;
+  std::shared_ptr<Journal> journal;  // of the log dir, for LogOptions::synced; null: the log syncs its own files
 };
 
 struct AppendBatch {
@@ -101,7 +104,7 @@ struct TimestampOffset {
   friend bool operator==(const TimestampOffset&, const TimestampOffset&) = default;
 };
 
-class PartitionLog {
+class PartitionLog final : private JournalUser {
  public:
   // Opens or creates; recovers past the recovery point unless clean, and checks the tail of the active segment always.
   // What is cut and why goes to the shard's log sink. partition.metadata is synced before this returns.
@@ -109,7 +112,7 @@ class PartitionLog {
   static base::Task<base::Result<std::unique_ptr<PartitionLog>>> open(OpenArgs args);
   PartitionLog(const PartitionLog&) = delete;
   PartitionLog& operator=(const PartitionLog&) = delete;
-  ~PartitionLog();
+  ~PartitionLog() override;
 
   const std::string& name() const { return place_.name; }
   const base::TopicId& topic_id() const { return topic_id_; }
@@ -120,7 +123,7 @@ class PartitionLog {
   base::Offset log_start_offset() const { return log_start_; }
   base::Offset assigned_end() const { return assigned_end_; }
   base::Offset written_end() const { return written_end_; }
-  base::Offset synced_end() const { return synced_end_; }
+  base::Offset synced_end() const { return synced_end_; }  // in the segments or the journal
   // Where acknowledgements and readers end. Falls back below what counted before when LogOptions::synced is set later.
   base::Offset counted_end() const { return options_.synced ? synced_end_ : written_end_; }
   // Bytes of batches that were ever counted, to tell how much came with a move of counted_end().
@@ -189,7 +192,7 @@ class PartitionLog {
   base::Task<base::Result<void>> sweep(base::Timestamp now);
   void expire_producers(base::Timestamp now) { producers_.expire(now, options_.producer_id_expiration_ms); }
 
-  // Everything assigned before the call is on stable storage on return, and synced_end() covers it.
+  // Everything assigned before the call is on stable storage in the segments on return, and synced_end() covers it.
   base::Task<base::Result<void>> flush();
   // Of a log that failed: ends once none of its own work touches the files any more.
   base::Task<void> settled() { co_await tasks_.join(); }
@@ -213,6 +216,7 @@ class PartitionLog {
     base::Signal done;
     std::optional<base::Result<void>> result;
   };
+  enum class End : uint8_t { kWritten, kSynced, kFlushed };
   // A piece of the queue: bytes to write, or work that must come after the writes before it.
   struct Step {
     SegmentPtr segment;
@@ -246,7 +250,14 @@ class PartitionLog {
   base::Task<base::Result<void>> finish_roll(SegmentPtr old, SegmentPtr next, base::ByteVector snapshot);
   void fail(base::Error error);
   void wake();
-  base::Task<base::Result<void>> wait_end(base::Offset last, bool synced);
+  base::Offset reached(End end) const;
+  base::Task<base::Result<void>> wait_end(base::Offset last, End end);
+  bool journal_written(base::Offset first, std::span<const iovec> parts);
+  void raise_synced();
+  void on_journaled(base::Offset first, base::Offset end, JournalTag tag) override;
+  void on_not_journaled() override;
+  void free_journal() override { request_flush(); }
+  void on_journal_failed(const base::Error& error) override { fail(error); }
   void queue_epochs();
   base::Task<base::Result<void>> write_queued_epochs(base::ByteVector content);
   base::Task<base::Result<void>> write_file(std::string file, base::ByteVector content);
@@ -282,6 +293,7 @@ class PartitionLog {
   base::Task<base::Result<void>> truncation(base::Offset offset, bool fully);
   void begin_cut();
   void cut_ends(base::Offset end);
+  base::Task<base::Result<void>> forget_in_journal();
   base::Task<base::Result<void>> write_epochs();
   base::Task<base::Result<void>> do_truncate(base::Offset offset);
   base::Task<base::Result<void>> do_truncate_fully(base::Offset offset);
@@ -309,17 +321,26 @@ class PartitionLog {
   base::Offset assigned_end_;
   base::Offset written_end_;
   base::Offset synced_end_;
-  base::Offset recovery_point_;  // as synced_end_, but only past segments whose index files are synced too
+  base::Offset flushed_end_;     // synced in the segments
+  base::Offset recovery_point_;  // as flushed_end_, but only past segments whose index files are synced too
   base::Offset flush_target_;    // where the running or last flush ends
-  uint64_t written_bytes_ = 0;   // of all appends since the log was opened
-  uint64_t synced_bytes_ = 0;    // those of them below synced_end_
-  uint64_t generation_ = 0;      // one more whenever batches are cut off: what a reader found before is void
+  // What is synced in the journal without a gap. It counts once nothing is missing between the segments and it.
+  base::Offset journal_from_;
+  base::Offset journal_to_;
+  base::Offset journal_sent_;   // the end of what the journal was given
+  uint64_t written_bytes_ = 0;  // of all appends since the log was opened
+  uint64_t synced_bytes_ = 0;   // those of them below synced_end_, and so on
+  uint64_t flushed_bytes_ = 0;
+  uint64_t journal_bytes_ = 0;
+  uint64_t generation_ = 0;  // one more whenever batches are cut off: what a reader found before is void
   int truncating_ = 0;
   bool closed_ = false;
   bool epochs_owed_ = false;  // leader-epoch-checkpoint is to be written before the next append
   bool deleted_ = false;      // its files go: what still waits for them is refused, and that is no failure of the disk
   bool directory_dirty_ = false;  // names were made or changed since the last sync of the directory
   std::optional<base::Error> failure_;
+  std::shared_ptr<Journal> journal_;
+  std::unique_ptr<JournalShare> share_;  // once anything went into the journal
 
   std::deque<Step> queue_;
   bool working_ = false;

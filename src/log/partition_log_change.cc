@@ -42,7 +42,9 @@ base::Task<base::Result<void>> PartitionLog::truncation(base::Offset offset, boo
 void PartitionLog::cut_ends(base::Offset end) {
   assigned_end_ = written_end_ = end;
   synced_end_ = std::min(synced_end_, end);
-  flush_target_ = std::min(flush_target_, end);
+  flushed_end_ = std::min(flushed_end_, end);
+  flush_target_ = flushed_end_;  // of a flush that runs, nothing is believed
+  journal_from_ = journal_to_ = journal_sent_ = end;
   recovery_point_ = std::min(recovery_point_, end);
   log_start_ = std::min(log_start_, end);
 }
@@ -94,8 +96,16 @@ base::Task<base::Result<void>> PartitionLog::do_truncate(base::Offset offset) {
   STELE_CO_TRY(co_await reload_producers(end, end));
   epochs_.truncate_end(end);
   STELE_CO_TRY(co_await write_epochs());
+  co_return co_await forget_in_journal();
+}
+
+// What the journal has from before the cut must not come back after a crash: what remains is synced in the segments,
+// and the journal forgets the rest. A crash before that is one before the cut.
+base::Task<base::Result<void>> PartitionLog::forget_in_journal() {
   wake();
-  co_return base::Result<void>{};
+  if (!share_) co_return base::Result<void>{};
+  STELE_CO_TRY(co_await flush_written());
+  co_return co_await share_->forget();
 }
 
 base::Task<base::Result<void>> PartitionLog::do_truncate_fully(base::Offset offset) {
@@ -104,8 +114,8 @@ base::Task<base::Result<void>> PartitionLog::do_truncate_fully(base::Offset offs
   auto fresh = std::make_shared<Segment>(place_, offset, options_, 0, shard_.clock().wall());
   fresh->reset_for_rebuild();
   segments_ = {fresh};
-  assigned_end_ = written_end_ = synced_end_ = recovery_point_ = log_start_ = offset;
-  flush_target_ = offset;
+  assigned_end_ = written_end_ = synced_end_ = flushed_end_ = recovery_point_ = log_start_ = offset;
+  flush_target_ = journal_from_ = journal_to_ = journal_sent_ = offset;
   for (auto segment = old.rbegin(); segment != old.rend(); ++segment) {
     STELE_CO_TRY(co_await delete_segment(*segment));
   }
@@ -114,8 +124,7 @@ base::Task<base::Result<void>> PartitionLog::do_truncate_fully(base::Offset offs
   STELE_CO_TRY(co_await reload_producers(offset, base::kNoOffset));
   epochs_.clear();
   STELE_CO_TRY(co_await write_epochs());
-  wake();
-  co_return base::Result<void>{};
+  co_return co_await forget_in_journal();
 }
 
 base::Task<base::Result<void>> PartitionLog::write_epochs() {
@@ -247,8 +256,10 @@ base::Task<base::Result<void>> PartitionLog::do_close() {
   }
   STELE_CO_TRY(co_await write_epochs());
   STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
-  synced_end_ = recovery_point_ = assigned_end_;
-  wake();
+  flushed_end_ = recovery_point_ = assigned_end_;
+  flushed_bytes_ = written_bytes_;
+  raise_synced();
+  if (share_) share_->synced(flushed_end_);
   co_return base::Result<void>{};
 }
 
@@ -261,6 +272,7 @@ base::Task<base::Result<std::string>> PartitionLog::mark_deleted(base::Uuid uniq
   closed_ = deleted_ = true;
   std::string name = partition_directory_name(parsed->partition, DirectoryKind::kDeleted, unique);
   STELE_CO_TRY(co_await submit([this, name] { return rename_directory(name); }));
+  if (share_) share_->drop();
   co_return name;
 }
 

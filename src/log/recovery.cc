@@ -56,7 +56,7 @@ base::Task<base::Result<std::unique_ptr<PartitionLog>>> Recovery::run() {
   l_.log_start_ = std::max(args_.log_start_offset, l_.segments_.front()->base());
   l_.assigned_end_ = l_.written_end_ = end_;
   l_.synced_end_ = std::max(std::min(args_.clean && !all_checked ? end_ : args_.recovery_point, end_), l_.log_start_);
-  l_.recovery_point_ = l_.synced_end_;
+  l_.recovery_point_ = l_.flushed_end_ = l_.synced_end_;
   l_.epochs_.truncate_end(end_);
   l_.epochs_.truncate_start(l_.log_start_);
   l_.producers_.log_start_moved(l_.log_start_);

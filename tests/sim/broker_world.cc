@@ -9,6 +9,7 @@ namespace {
 std::shared_ptr<const config::BrokerConfig> make_config(const config::ConfigMap& more) {
   config::ConfigMap values{{"log.dirs", "/data"},
                            {"stele.http.port", "-1"},
+                           {"stele.journal.bytes", "1048576"},
                            {"offsets.topic.num.partitions", "3"},
                            {"group.initial.rebalance.delay.ms", "10"}};
   for (const auto& [name, value] : more) values.insert_or_assign(name, value);
