@@ -65,7 +65,7 @@ base::Task<base::Result<void>> Broker::open_dirs(std::shared_ptr<const config::B
   STELE_CO_TRY(co_await dirs_.open(config_->log_dirs(), config_->metadata_log_dir()));
   STELE_CO_TRY(co_await open_metadata_dir());
   STELE_CO_TRY(co_await check_dirs());
-  STELE_CO_TRY(co_await dirs_.look_around());
+  STELE_CO_TRY(co_await dirs_.look_around(config_->metadata_log_dir()));
   const int64_t retention_ms = config_->number("metadata.max.retention.ms");
   metadata::LocalLogOptions options{.node = identity_.id, .directory = *metadata_dir().meta()->directory_id};
   options.segment_bytes = static_cast<uint64_t>(config_->number("metadata.log.segment.bytes"));

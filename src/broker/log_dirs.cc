@@ -150,12 +150,18 @@ base::BrokerEpoch LogDirs::clean_epoch() const {
   return epoch;
 }
 
-base::Task<base::Result<void>> LogDirs::look_around() {
+base::Task<base::Result<void>> LogDirs::look_around(std::string needed) {
   for (size_t i = 0; i < dirs_.size(); ++i) {
     if (!has(i)) continue;
     for (const log::FoundPartition& partition : dirs_[i].dir->partitions()) {
       if (partition.kind != log::DirectoryKind::kCurrent) continue;
       const auto id = co_await dirs_[i].dir->topic_id_of(partition.directory);
+      if (!id.ok() && is_of_the_disk(id.error())) {
+        // Nobody knows whose it is: to set it aside would let an empty partition take its place.
+        if (online_count() == 1 || dirs_[i].path == needed) co_return id.error();
+        take_offline(i, id.error().message);
+        break;
+      }
       if (!id.ok() || !*id) {
         shard_.log().warn("{}/{}: no topic id can be read there: {}", dirs_[i].dir->path(), partition.directory,
                           id.ok() ? "partition.metadata is not there" : id.error().message);

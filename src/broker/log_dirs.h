@@ -58,7 +58,7 @@ class LogDirs {
     log::FoundPartition partition;
   };
   // Reads what the dirs hold; a directory whose partition.metadata cannot be read is left aside with a warning.
-  base::Task<base::Result<void>> look_around();
+  base::Task<base::Result<void>> look_around(std::string needed);
   const Found* find(const PartitionKey& key) const;
   // Those that `known` does not want are renamed to "-stray"; a half deleted one is removed.
   base::Task<void> settle(const std::function<bool(const PartitionKey&)>& known);
