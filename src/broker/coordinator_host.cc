@@ -123,8 +123,10 @@ class CoordinatorHost::Hosted final : public coordinator::CoordinatorLog, public
       auto read = co_await partition_->log()->read(at, kLoadBytes, end, true);
       auto loaded = read.ok() ? loader.load(read->batches) : base::Result<size_t>{read.error()};
       if (!loaded.ok()) {
-        shard.log().error("{}: the groups can't be loaded, their clients are refused: {}", partition_->name(),
-                          loaded.error().message);
+        // A log that was closed or deleted meanwhile is served no more: nothing is wrong with it.
+        const auto level = partition_->state().leader ? base::LogLevel::kError : base::LogLevel::kInfo;
+        shard.log().log(level, "{}: the groups can't be loaded, their clients are refused: {}", partition_->name(),
+                        loaded.error().message);
         host_.deliver(runtime_.resign());
         co_return;
       }
