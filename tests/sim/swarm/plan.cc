@@ -141,6 +141,22 @@ void draw_disk(base::Random& random, Plan& plan) {
   plan.disk.stuck_for = milliseconds{draw_scaled(random, 50, 3000)};
 }
 
+void draw_disk_errors(base::Random& random, Plan& plan) {
+  plan.disk_errors = true;
+  plan.bad_dir = plan.log_dirs.back();
+  plan.bad_disk = plan.disk;
+  plan.bad_disk.write_error = draw_chance(random, 3000);
+  plan.bad_disk.short_write = draw_chance(random, 3000);
+  plan.bad_disk.sync_error = draw_chance(random, 3000);
+  plan.bad_disk.directory_error = draw_chance(random, 1000);
+  plan.bad_disk.read_error = draw_chance(random, 1000);
+  if (one_in(random, 4)) plan.bad_disk.capacity_bytes = static_cast<uint64_t>(draw_scaled(random, 4096, 1 << 20));
+  plan.bad_disk.read_only = one_in(random, 12);
+  // What was not written though it was to be synced stays in view; no recovery can tell, and a later loss of power
+  // takes it.
+  if (plan.bad_disk.sync_error > 0) plan.faults &= ~bit_of(FaultKind::kPowerLoss);
+}
+
 void draw_loops(base::Random& random, Plan& plan) {
   plan.loops.link_delay_longest = microseconds{draw_scaled(random, 1, 5000)};
   plan.loops.offload_longest = microseconds{draw_scaled(random, 10, 5000)};
@@ -177,6 +193,8 @@ void draw_faults(Plan& plan, const Limits& limits) {
     plan.power.none += 1;
     plan.power.keeps_names = !one_in(own, 3);
   }
+  own = plan.stream(16);
+  if (drawn(FaultKind::kDiskErrors) && one_in(own, 2)) draw_disk_errors(own, plan);
   own = plan.stream(14);
   if (drawn(FaultKind::kRareBranches)) {
     plan.rare = {.used = static_cast<uint32_t>(draw_scaled(own, 100'000, io::kAlways)),
@@ -187,7 +205,8 @@ void draw_faults(Plan& plan, const Limits& limits) {
 }  // namespace
 
 const char* name_of(FaultKind kind) {
-  constexpr const char* kNames[] = {"kill", "power", "stop", "pause", "tearing", "network", "disk", "loops", "rare"};
+  constexpr const char* kNames[] = {"kill",    "power", "stop",  "pause", "tearing",
+                                    "network", "disk",  "loops", "rare",  "errors"};
   return kNames[static_cast<size_t>(kind)];
 }
 

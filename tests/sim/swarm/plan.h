@@ -19,16 +19,17 @@ enum class FaultKind : uint8_t {
   kKill,
   kPowerLoss,
   kStop,
-  kPause,        // SIGSTOP and SIGCONT
-  kTearing,      // a power loss leaves parts of what was not synced
-  kNetwork,      // delays, stalls, resets, half-open connections, a host cut off
-  kSlowDisk,     // slow and stuck operations, reads that miss the page cache
-  kLoops,        // slow links between shards, slow helpers, shards that stand still
-  kRareBranches  // Shard::maybe()
+  kPause,         // SIGSTOP and SIGCONT
+  kTearing,       // a power loss leaves parts of what was not synced
+  kNetwork,       // delays, stalls, resets, half-open connections, a host cut off
+  kSlowDisk,      // slow and stuck operations, reads that miss the page cache
+  kLoops,         // slow links between shards, slow helpers, shards that stand still
+  kRareBranches,  // Shard::maybe()
+  kDiskErrors,    // of one log dir: EIO, short writes, no space, read-only
 };
-inline constexpr FaultKind kAllFaults[] = {FaultKind::kKill,     FaultKind::kPowerLoss, FaultKind::kStop,
-                                           FaultKind::kPause,    FaultKind::kTearing,   FaultKind::kNetwork,
-                                           FaultKind::kSlowDisk, FaultKind::kLoops,     FaultKind::kRareBranches};
+inline constexpr FaultKind kAllFaults[] = {
+    FaultKind::kKill,    FaultKind::kPowerLoss, FaultKind::kStop,  FaultKind::kPause,        FaultKind::kTearing,
+    FaultKind::kNetwork, FaultKind::kSlowDisk,  FaultKind::kLoops, FaultKind::kRareBranches, FaultKind::kDiskErrors};
 // Those that strike at one moment; the others lie over the whole time until the world heals.
 inline constexpr FaultKind kStrikes[] = {FaultKind::kKill, FaultKind::kPowerLoss, FaultKind::kStop, FaultKind::kPause};
 const char* name_of(FaultKind kind);
@@ -81,6 +82,9 @@ struct Plan {
   io::PowerLoss power = io::kLoseAll;
   io::NetworkFaults network;
   io::DiskFaults disk;
+  bool disk_errors = false;
+  io::DiskFaults bad_disk;  // of the log dir that has them
+  std::string bad_dir;
   io::LoopFaults loops;
   io::RareBranches rare;
   base::Duration cut_off{};  // mean time for which clients are cut off, one way or both; zero: never

@@ -279,7 +279,8 @@ class Producer {
     bool excused = !idempotent();
     for (uint32_t era = epoch_era_; era < line_->era(); ++era) {
       const Ending& ending = stage_.history.endings.at(era);
-      excused |= ending.kind == EndKind::kPowerLoss && !stage_.plan.synced;
+      excused |=
+          ending.kind == EndKind::kPowerLoss && !stage_.history.topics[static_cast<size_t>(told.place.topic)].synced;
       for (const auto& [place, ends] : ending.ends) excused |= ends.damaged;
     }
     const KnownTopic* topic = stage_.find(pending.topic);

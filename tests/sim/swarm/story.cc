@@ -122,7 +122,9 @@ class Teller {
     told_.acknowledged = stage_.acknowledged;
     told_.endings = history_.endings.size();
     told_.marks = world_.marks();
-    for (const std::string& error : journal_.errors()) stage_.odd("the broker logged an error: " + error);
+    for (const std::string& error : journal_.errors()) {
+      if (!plan_.disk_errors) stage_.odd("the broker logged an error: " + error);
+    }
     told_.findings = judge(history_);
     if (!finished) told_.findings.insert(told_.findings.begin(), {"stuck", stuck_});
     if (!told_.findings.empty()) told_.verdict = finished ? Verdict::kWrong : Verdict::kStuck;
@@ -180,7 +182,9 @@ class Teller {
 
   // A process that ends by itself though nothing is wrong with its machine.
   void take_sudden_end() {
-    stage_.odd(fmt::format("the broker ended by itself with exit code {}", *machine_.exit_code()));
+    if (!plan_.disk_errors) {
+      stage_.odd(fmt::format("the broker ended by itself with exit code {}", *machine_.exit_code()));
+    }
     end_process(EndKind::kKill);
   }
 
@@ -196,6 +200,8 @@ class Teller {
                 plan_.faults_for + minutes{1});
       if (machine_.exit_code()) {
         take_sudden_end();
+        const base::MonoTime up = world_.now() + draw_around(plan_.down);
+        run_until([&] { return world_.now() >= up; }, minutes{1});
         continue;
       }
       if (over()) break;
@@ -211,12 +217,14 @@ class Teller {
   void set_faults() {
     world_.network().set_faults(plan_.network);
     machine_.host().disk().set_faults(plan_.disk);
+    if (plan_.disk_errors) machine_.host().disk().set_faults(plan_.bad_dir, plan_.bad_disk);
     world_.set_loop_faults(plan_.loops);
     world_.set_rare_branches(plan_.rare);
   }
   void end_faults() {
     world_.network().set_faults(io::NetworkFaults{});
     machine_.host().disk().set_faults(io::DiskFaults{});
+    if (plan_.disk_errors) machine_.host().disk().set_faults(plan_.bad_dir, io::DiskFaults{});
     world_.set_loop_faults(io::LoopFaults{});
     world_.set_rare_branches(io::RareBranches{});
   }
@@ -266,7 +274,7 @@ class Teller {
   }
 
   void check_exit() {
-    if (*machine_.exit_code() != 0) {
+    if (*machine_.exit_code() != 0 && (!plan_.disk_errors || stage_.healed)) {
       stage_.odd(fmt::format("a stop ended with exit code {}", *machine_.exit_code()));
     }
   }
@@ -275,6 +283,8 @@ class Teller {
     told_.fault_events = world_.events();
     end_faults();
     journal_.say(fmt::format("--- all faults end (event {})", world_.events()));
+    // A log dir that went offline comes back with the next start.
+    if (machine_.running() && plan_.disk_errors) end_process(EndKind::kKill);
     if (!machine_.running()) begin_process();
     stage_.healed = true;
     if (!run_until([&] { return client_.ended() || machine_.exit_code().has_value(); }, minutes{3}) ||
