@@ -248,6 +248,7 @@ base::Task<base::Result<void>> PartitionLog::do_close() {
     STELE_CO_TRY(co_await segment->write_indexes());
     STELE_CO_TRY(co_await segment->sync_log());
     STELE_CO_TRY(co_await segment->sync_indexes());
+    STELE_CO_TRY(co_await segment->sync_snapshot());
     segment->close_files();
   }
   if (assigned_end_ > base::Offset{0}) {  // of a log that never held anything Kafka has none either
