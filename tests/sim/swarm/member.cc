@@ -190,9 +190,10 @@ class Member {
       co_return;
     }
     take_refusal(code);
-    // Nothing of these was written; of all else nobody knows.
+    // Nothing of these was written; of all else nobody knows. A coordinator that resigns answers NOT_COORDINATOR for
+    // what it has written too.
     if (code == ErrorCode::kIllegalGeneration || code == ErrorCode::kUnknownMemberId ||
-        code == ErrorCode::kRebalanceInProgress || code == ErrorCode::kNotCoordinator) {
+        code == ErrorCode::kRebalanceInProgress) {
       told.outcome = Outcome::kFail;
     } else {
       told.span.completed = kNever;

@@ -217,6 +217,7 @@ Summary run_seeds(const NextSeed& next, const RunOptions& options) {
   std::deque<SeedRun> again;
   std::vector<std::unique_ptr<Worker>> workers;
   bool more = true;
+  size_t told = 0;  // failures
   const auto take_share = [&] {
     std::vector<SeedRun> share;
     while (share.size() < kSeedsPerProcess && !again.empty()) {
@@ -251,6 +252,9 @@ Summary run_seeds(const NextSeed& next, const RunOptions& options) {
       for (const SeedRun& run : worker->left()) again.push_back(run);
     }
     std::erase_if(workers, [](const auto& worker) { return worker->over(); });
+    for (; told < summary.failures.size(); ++told) {
+      if (options.on_failure) options.on_failure(summary.failures[told]);
+    }
     summary.real_seconds = std::chrono::duration<double>(Clock::now() - began).count();
     if (options.progress && Clock::now() - said > std::chrono::seconds{10}) {
       said = Clock::now();

@@ -48,8 +48,9 @@ struct Summary {
 
 struct RunOptions {
   uint32_t jobs = 1;
-  uint64_t failures_max = 5;  // then it stops
-  bool progress = false;      // a line on stderr now and then
+  uint64_t failures_max = 5;                       // then it stops
+  bool progress = false;                           // a line on stderr now and then
+  std::function<void(const Failure&)> on_failure;  // as soon as it is known; may be empty
 };
 
 // Seeds for as long as `next` gives some.

@@ -129,6 +129,13 @@ std::optional<std::vector<SeedRun>> read_stored(const std::string& path) {
 int run_many(const Arguments& arguments) {
   const auto stored = read_stored(arguments.stored);
   if (!stored) return kExitUsage;
+  RunOptions options = arguments.run;
+  options.on_failure = [](const Failure& failure) {
+    fmt::print("seed {} failed ({}):\n", failure.run.seed, failure.exit_code);
+    for (const std::string& text : failure.texts) fmt::print("  {}\n", text);
+    fmt::print("  replay: {}\n", replay_command(failure.run));
+    std::fflush(stdout);
+  };
   uint64_t next = 0;
   const Summary summary = run_seeds(
       [&]() -> std::optional<SeedRun> {
@@ -137,12 +144,7 @@ int run_many(const Arguments& arguments) {
         if (at - stored->size() >= arguments.seeds) return std::nullopt;
         return SeedRun{arguments.first + at - stored->size(), arguments.limits};
       },
-      arguments.run);
-  for (const Failure& failure : summary.failures) {
-    fmt::print("seed {} failed ({}):\n", failure.run.seed, failure.exit_code);
-    for (const std::string& text : failure.texts) fmt::print("  {}\n", text);
-    fmt::print("  replay: {}\n", replay_command(failure.run));
-  }
+      options);
   const std::string unreached = summary.unreached();
   if (!unreached.empty()) fmt::print("no seed reached:{}\n", unreached);
   fmt::print("{}\n", summary.text());

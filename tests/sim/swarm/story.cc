@@ -264,7 +264,8 @@ class Teller {
         return false;
       }
       if (ended) check_exit();
-      end_process(ended ? EndKind::kStop : EndKind::kKill);
+      // With a disk that fails a stop may leave what a kill leaves.
+      end_process(ended && !plan_.disk_errors ? EndKind::kStop : EndKind::kKill);
     } else {
       end_process(kind == FaultKind::kPowerLoss ? EndKind::kPowerLoss : EndKind::kKill);
     }
