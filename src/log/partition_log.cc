@@ -221,8 +221,9 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
 
 // Everything of `old` is written by now.
 base::Task<base::Result<void>> PartitionLog::finish_roll(SegmentPtr old, SegmentPtr next, base::ByteVector snapshot) {
-  if (recovery_point_ >= next->base()) {
-    // Once the new file is there, recovery does not look at the old one any more.
+  // Once the new file is there, neither recovery nor a flush looks at the old one any more.
+  const bool passed = recovery_point_ >= next->base();
+  if (passed) {
     STELE_CO_TRY(co_await old->write_indexes());
     STELE_CO_TRY(co_await old->sync_indexes());
   } else if (!shard_.maybe("log.late_indexes")) {
@@ -235,6 +236,7 @@ base::Task<base::Result<void>> PartitionLog::finish_roll(SegmentPtr old, Segment
   STELE_CO_TRY(co_await snapshot_file->truncate(0));
   const iovec whole{snapshot.data(), snapshot.size()};
   STELE_CO_TRY(co_await snapshot_file->write(0, {&whole, 1}));
+  if (passed) STELE_CO_TRY(co_await snapshot_file->sync());
   directory_dirty_ = true;
   request_flush();
   co_return base::Result<void>{};
@@ -327,8 +329,7 @@ base::Task<base::Result<void>> PartitionLog::flush_written() {
   const uint64_t bytes = written_bytes_;
   const uint64_t generation = generation_;
   flush_target_ = std::max(flush_target_, target);
-  // From the segment that ends at the recovery point on: while it was the active one its indexes were not written yet.
-  const auto first = std::ranges::lower_bound(segments_, recovery_point_, {}, &Segment::base);
+  const auto first = std::ranges::upper_bound(segments_, recovery_point_, {}, &Segment::base);
   const std::vector<SegmentPtr> segments{first == segments_.begin() ? first : std::prev(first), segments_.end()};
   base::Offset recovered = target;
   for (const SegmentPtr& segment : segments) {

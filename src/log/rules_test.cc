@@ -191,6 +191,22 @@ TEST_F(RulesTest, what_lies_below_the_recovery_point_has_its_indexes_on_the_disk
   EXPECT_EQ(index->size(), TimeIndex::kEntrySize);
 }
 
+TEST_F(RulesTest, what_a_clean_close_leaves_outlives_a_power_loss) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open(shard, {});
+    for (int i = 0; i < 3; ++i) {
+      must(log.append({.records = 1}));
+      log->roll(base::Timestamp{1});
+    }
+    must(co_await log->close_clean());
+  });
+  const std::vector<std::string> files = host_.disk().files("/data/t-0");
+  std::vector<std::optional<base::ByteVector>> before;
+  for (const std::string& file : files) before.push_back(host_.disk().contents(file));
+  host_.disk().lose_power(io::kLoseAll);
+  for (size_t i = 0; i < files.size(); ++i) EXPECT_EQ(host_.disk().contents(files[i]), before[i]) << files[i];
+}
+
 TEST_F(RulesTest, indexes_are_read_beside_a_roll_that_writes_them) {
   host_.disk().set_faults({.slow = io::kAlways, .slow_longest = std::chrono::milliseconds{5}});
   run(+[](io::Shard& shard) -> Task<void> {
