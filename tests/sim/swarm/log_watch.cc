@@ -94,7 +94,7 @@ void LogWatch::check(Place place, const broker::Partition& partition, const Seen
   if (before == nullptr) return;
   if (now.high_watermark < before->high_watermark) wrong("the high watermark went back");
   if (now.log_start < before->log_start) wrong("the log start went back");
-  if (before->ends.damaged) return;  // one that failed for want of space may have been opened anew
+  if (may_reopen_) return;
   if (now.ends.written < before->ends.written) wrong("what is written went back");
   if (now.ends.synced < before->ends.synced) wrong("what is synced went back");
 }

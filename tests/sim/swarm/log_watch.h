@@ -27,8 +27,9 @@ class TopicNumbers {
 
 class LogWatch {
  public:
-  LogWatch(const Machine& machine, TopicNumbers& topics, History& history)
-      : machine_(machine), topics_(topics), history_(history) {}
+  // `may_reopen`: a log that failed for want of space is opened anew within one life of the process.
+  LogWatch(const Machine& machine, TopicNumbers& topics, History& history, bool may_reopen)
+      : machine_(machine), topics_(topics), history_(history), may_reopen_(may_reopen) {}
 
   // After each event: cheap, but for one in so many.
   void after_event();
@@ -51,6 +52,7 @@ class LogWatch {
   const Machine& machine_;
   TopicNumbers& topics_;
   History& history_;
+  const bool may_reopen_;
   std::map<Place, Seen> seen_;
   size_t partitions_ = 0;
   uint32_t until_next_ = 0;

@@ -61,6 +61,8 @@ void draw_config(base::Random& random, Plan& plan) {
   sometimes("group.initial.rebalance.delay.ms", 1, 1000);
   sometimes("max.connections", 100, 1000);  // half-open ones hold a place
   config["group.min.session.timeout.ms"] = "500";
+  // Now and then so small that it is begun anew all the time, or none at all.
+  config["stele.journal.bytes"] = one_in(random, 3) ? "0" : std::to_string(draw_scaled(random, 1 << 14, 1 << 20));
   config["offsets.topic.num.partitions"] = std::to_string(1 + random.below(3));
   config["log.dirs"] = fmt::format("{}", fmt::join(plan.log_dirs, ","));
   config["stele.http.port"] = "-1";
