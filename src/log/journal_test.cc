@@ -95,6 +95,30 @@ TEST_F(JournalTest, a_replay_puts_nothing_back_that_is_there) {
   });
 }
 
+TEST_F(JournalTest, a_batch_that_lies_across_the_log_start_is_put_back) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const auto root = co_await directory(shard);
+    const auto dir = must(co_await LogDir::open(shard, "/data"));
+    const auto journal = co_await make_journal(shard, root);
+    OpenLog log = co_await open_in(shard, journal);
+    for (const int records : {3, 10, 2}) {
+      const Appended appended = must(log.append({.records = records}));
+      must(co_await log->wait_counted(appended.last_offset));
+    }
+    must(co_await log->advance_log_start(Offset{8}));
+    must(co_await dir->write_log_starts({{{"t", base::PartitionIndex{0}}, Offset{8}}}));
+    EXPECT_EQ(log->recovery_point(), Offset{0}) << "no segment was synced";
+  });
+  host_.disk().lose_power(io::kLoseAll);
+  run(+[](io::Shard& shard) -> Task<void> {
+    must(co_await replay(shard));
+    const OpenLog log = co_await open(shard, {.log_start = 8});
+    EXPECT_EQ(log->log_start_offset(), Offset{8});
+    EXPECT_EQ(log->assigned_end(), Offset{15});
+    EXPECT_FALSE((co_await offsets_of(*log.log, Offset{8})).empty());
+  });
+}
+
 TEST_F(JournalTest, what_was_cut_does_not_come_back) {
   run(+[](io::Shard& shard) -> Task<void> {
     const auto journal = co_await make_journal(shard, co_await directory(shard));
