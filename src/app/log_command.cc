@@ -1,4 +1,4 @@
-// stele log dump|verify: Kafka's files, read without a broker. Nothing is changed.
+// stele log dump|verify: Kafka's files, read without a broker. Nothing is changed. (recover: recover_command.cc)
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -15,6 +15,7 @@
 #include "app/progress.h"
 #include "app/record_decoder.h"
 #include "app/record_line.h"
+#include "app/recover_command.h"
 #include "app/shard_work.h"
 #include "log/checkpoint.h"
 #include "log/dump.h"
@@ -258,7 +259,7 @@ void add_decoder_options(CLI::App& dump, const std::shared_ptr<LogArguments>& ar
 }  // namespace
 
 void add_log_commands(CLI::App& program, Chosen& chosen) {
-  CLI::App* log = program.add_subcommand("log", "Read the files of a log, without a broker");
+  CLI::App* log = program.add_subcommand("log", "Read and recover the files of a log, without a broker");
   log->require_subcommand(1);
   auto arguments = std::make_shared<LogArguments>();
   CLI::App* dump = log->add_subcommand("dump", "Print what files hold: segments, indexes, snapshots, checkpoints");
@@ -275,6 +276,7 @@ void add_log_commands(CLI::App& program, Chosen& chosen) {
       chosen = [arguments] { return run(*arguments); };
     });
   }
+  add_recover_command(*log, chosen);
 }
 
 }  // namespace stele::app

@@ -208,6 +208,15 @@ base::Task<base::Result<JournalReplay>> replay_journals(io::Shard& shard, LogDir
   co_return report;
 }
 
+base::Task<base::Result<bool>> has_journals(io::Directory& log_dir) {
+  for (const std::string_view name : {kJournalDirectory, kOldJournalDirectory}) {
+    const auto found = co_await log_dir.list(std::string{name});
+    if (found.ok()) co_return true;
+    if (found.error().os_error != ENOENT) co_return found.error();
+  }
+  co_return false;
+}
+
 // All of it in one step: what is left of a journal without its newest files would tell of records that were cut since.
 base::Task<base::Result<void>> remove_journals(io::Directory& log_dir) {
   STELE_CO_TRY(co_await remove_old(log_dir));

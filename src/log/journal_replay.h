@@ -23,6 +23,9 @@ struct JournalReplay {
 // file of the journal is damaged where its begin tells whose it is; the journal is left as it was.
 base::Task<base::Result<JournalReplay>> replay_journals(io::Shard& shard, LogDir& dir, size_t at_once);
 
+// A crash left something for replay_journals() to do.
+base::Task<base::Result<bool>> has_journals(io::Directory& log_dir);
+
 // The last act before the mark of a clean stop, when every log of the dir is closed: removes the directory of the
 // journals, on stable storage.
 base::Task<base::Result<void>> remove_journals(io::Directory& log_dir);
