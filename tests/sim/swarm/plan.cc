@@ -67,6 +67,8 @@ void draw_config(base::Random& random, Plan& plan) {
   config["log.dirs"] = fmt::format("{}", fmt::join(plan.log_dirs, ","));
   config["stele.http.port"] = "-1";
   config["stele.durability"] = plan.synced ? "synced" : "replicated";
+  // None, one whose files are used again all the time, one that never fills.
+  config["stele.journal.bytes"] = one_in(random, 5) ? "0" : std::to_string(draw_scaled(random, 1 << 16, 1 << 22));
 }
 
 TopicPlan draw_topic(base::Random& random, size_t number, int32_t partitions_max) {
