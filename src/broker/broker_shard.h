@@ -86,6 +86,9 @@ class BrokerShard {
   // This shard's journal in each log dir; null where it has none.
   void set_journals(std::vector<std::shared_ptr<log::Journal>> journals) { journals_ = std::move(journals); }
   const std::vector<std::shared_ptr<log::Journal>>& journals() const { return journals_; }
+  std::shared_ptr<log::Journal> journal(size_t log_dir) const {
+    return log_dir < journals_.size() ? journals_[log_dir] : nullptr;
+  }
   // Told on this shard of a log that failed.
   void set_on_log_failed(Partition::OnFailed on_failed) { on_log_failed_ = std::move(on_failed); }
   const Partition::OnFailed& on_log_failed() const { return on_log_failed_; }

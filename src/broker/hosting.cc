@@ -33,7 +33,7 @@ base::Task<base::Result<std::unique_ptr<log::PartitionLog>>> open_log(BrokerShar
   args.log_start_offset = order.log_start;
   args.clean = order.clean;
   args.observer = &partition;
-  args.journal = at.journals().at(order.log_dir);
+  args.journal = at.journal(order.log_dir);
   co_return co_await log::PartitionLog::open(std::move(args));
 }
 
@@ -201,7 +201,7 @@ base::Task<std::vector<Standing>> close_here(BrokerShard& at) {
 }
 
 base::Task<bool> take_dir_offline_here(BrokerShard& at, size_t log_dir) {
-  if (const auto& journal = at.journals().at(log_dir)) {
+  if (const auto journal = at.journal(log_dir)) {
     journal->fail({base::ErrorCode::kKafkaStorageError, "the log dir is offline"});
   }
   for (const auto& partition : at.partitions()) {
