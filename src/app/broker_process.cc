@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 
 #include "admin/broker_metrics.h"
 #include "app/broker_command.h"
@@ -32,9 +34,8 @@ struct ClosedMail final : io::Mail {
   }
 };
 
-base::Task<bool> close_connections(server::ShardServer& server) {
-  server.close_all("the broker stops");
-  co_await server.join();
+base::Task<bool> drain(server::ShardServer& server, base::MonoTime deadline) {
+  co_await server.drain(deadline);
   co_return true;
 }
 
@@ -43,9 +44,58 @@ base::Task<bool> start_sweeping(server::ShardServer& server) {
   co_return true;
 }
 
+// A limit that only one listener has: "listener.name.<listener>.<option>".
+std::optional<double> of_listener(const config::BrokerConfig& config, std::string listener, std::string_view option) {
+  std::ranges::transform(listener, listener.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  const auto& values = config.effective_values();
+  const auto found = values.find(fmt::format("listener.name.{}.{}", listener, option));
+  if (found == values.end()) return std::nullopt;
+  const auto value = config::parse_value(*config::find_broker_option(option), found->second);
+  if (!value.ok() || !std::holds_alternative<int64_t>(*value)) return std::nullopt;
+  return static_cast<double>(std::get<int64_t>(*value));
+}
+
 server::AcceptLimits accept_limits(const config::BrokerConfig& config) {
-  return {.connections_max = static_cast<size_t>(config.number("max.connections")),
-          .connections_per_address_max = static_cast<size_t>(config.number("max.connections.per.ip"))};
+  server::AcceptLimits limits{
+      .connections_max = static_cast<size_t>(config.number("max.connections")),
+      .connections_per_address_max = static_cast<size_t>(config.number("max.connections.per.ip")),
+      .creation_rate = static_cast<double>(config.number("max.connection.creation.rate"))};
+  for (const std::string& entry : config::split_list(config.text("max.connections.per.ip.overrides"))) {
+    const size_t colon = entry.rfind(':');  // an IPv6 address has some of its own
+    if (colon == std::string::npos) continue;
+    size_t count = 0;
+    const auto [end, error] = std::from_chars(entry.data() + colon + 1, entry.data() + entry.size(), count);
+    if (error == std::errc{}) limits.of_address[std::string{config::trimmed(entry.substr(0, colon))}] = count;
+  }
+  for (const config::Endpoint& endpoint : config.listeners().brokers) {
+    server::ListenerLimits own;
+    const auto connections = of_listener(config, endpoint.listener, "max.connections");
+    const auto rate = of_listener(config, endpoint.listener, "max.connection.creation.rate");
+    if (connections) own.connections_max = static_cast<size_t>(*connections);
+    if (rate) own.creation_rate = *rate;
+    if (connections || rate) limits.listeners[endpoint.listener] = own;
+  }
+  return limits;
+}
+
+size_t open_files_max(const config::BrokerConfig& config) {
+  const int64_t set = config.number("stele.open.files.max");
+  if (set > 0) return static_cast<size_t>(set);
+  const long allowed = sysconf(_SC_OPEN_MAX);
+  return allowed > 0 ? static_cast<size_t>(allowed) / 2 : size_t{512};
+}
+
+server::RouterLimits router_limits(const config::BrokerConfig& config, size_t shards) {
+  const auto count = [&config](const char* name) { return static_cast<size_t>(config.number(name)); };
+  server::RouterLimits limits;
+  limits.calls.fetch_bytes_max = config.number("fetch.max.bytes");
+  limits.calls.fetch_waiters_max = count("stele.fetch.waiters.max");
+  limits.sessions.slots = count("max.incremental.fetch.session.cache.slots") / shards + 1;
+  limits.sessions.partitions_max = count("stele.fetch.session.partitions.max");
+  limits.sessions.total_partitions_max = count("stele.fetch.sessions.partitions.max") / shards + 1;
+  limits.produce_waiters_max = count("stele.produce.waiters.max");
+  limits.complaints_per_second = count("stele.log.complaints.per.second");
+  return limits;
 }
 
 }  // namespace
@@ -57,20 +107,18 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
       control, accept_limits(*config_),
       [this](base::ShardId shard, std::unique_ptr<io::DetachedStream> stream, server::ConnectionInfo info) {
         deliver(shard, std::move(stream), std::move(info));
-      });
-  const server::CallLimits limits{.fetch_bytes_max = config_->number("fetch.max.bytes"),
-                                  .fetch_waiters_max = static_cast<size_t>(config_->number("stele.fetch.waiters.max"))};
-  const server::FetchSessionLimits sessions{
-      .slots = static_cast<size_t>(config_->number("max.incremental.fetch.session.cache.slots")) / shards_.size() + 1,
-      .partitions_max = static_cast<size_t>(config_->number("stele.fetch.session.partitions.max"))};
+      },
+      static_cast<size_t>(config_->number("stele.log.complaints.per.second")));
+  const server::RouterLimits limits = router_limits(*config_, shards_.size());
   const record::DecompressionLimits unfolding{
       .output_bytes_max = static_cast<uint64_t>(config_->number("stele.batch.decompressed.bytes.max"))};
   std::vector<broker::BrokerShard*> brokers;
   std::vector<server::Router*> routers;
   for (io::Shard* shard : shards_) {
     ShardParts& parts = parts_.emplace_back();
-    parts.broker = std::make_unique<broker::BrokerShard>(*shard, unfolding);
-    parts.router = std::make_unique<server::Router>(*parts.broker, limits, sessions);
+    parts.broker =
+        std::make_unique<broker::BrokerShard>(*shard, unfolding, open_files_max(*config_) / shards_.size() + 1);
+    parts.router = std::make_unique<server::Router>(*parts.broker, limits);
     parts.server = std::make_unique<server::ShardServer>(*shard, *parts.router, server_limits(),
                                                          [this, shard](const server::ConnectionInfo& info) {
                                                            auto mail = std::make_unique<ClosedMail>();
@@ -228,9 +276,12 @@ base::Task<base::Result<void>> BrokerProcess::serve() {
 
 base::Task<void> BrokerProcess::stop() {
   acceptor_->stop();
+  const base::MonoTime deadline =
+      shards_.front()->clock().now() + std::chrono::milliseconds{config_->number("stele.shutdown.timeout.ms")};
   for (ShardParts& parts : parts_) {
     server::ShardServer* server = parts.server.get();
-    co_await io::run_on(*shards_.front(), parts.broker->home(), [server]() { return close_connections(*server); });
+    co_await io::run_on(*shards_.front(), parts.broker->home(),
+                        [server, deadline]() { return drain(*server, deadline); });
   }
   co_await broker_->stop();
   shards_.front()->log().info("stopped");

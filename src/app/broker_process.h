@@ -60,10 +60,11 @@ class BrokerProcess {
   const server::ShardServer& server(base::ShardId shard) const { return *parts_.at(shard.value()).server; }
 
  private:
-  // In this order, since appends that go on after their connection hold buffers of the server's pool.
+  // In this order, since appends that go on after their connection hold buffers of the server's pool, and connections
+  // that a crash leaves are counted in the router's budget.
   struct ShardParts {
-    std::unique_ptr<server::ShardServer> server;
     std::unique_ptr<server::Router> router;
+    std::unique_ptr<server::ShardServer> server;
     std::unique_ptr<broker::BrokerShard> broker;
   };
 

@@ -6,8 +6,8 @@
 
 namespace stele::broker {
 
-BrokerShard::BrokerShard(io::Shard& shard, record::DecompressionLimits unfolding)
-    : home_(shard), decompressor_(unfolding) {}
+BrokerShard::BrokerShard(io::Shard& shard, record::DecompressionLimits unfolding, size_t open_files_max)
+    : open_files_(open_files_max), home_(shard), decompressor_(unfolding) {}
 
 BrokerShard::~BrokerShard() = default;
 

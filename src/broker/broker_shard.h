@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,7 +34,8 @@ inline constexpr base::ShardId kControlShard{0};
 // Used on its own shard only, save for home(), which other shards send to.
 class BrokerShard {
  public:
-  explicit BrokerShard(io::Shard& shard, record::DecompressionLimits unfolding = {});
+  explicit BrokerShard(io::Shard& shard, record::DecompressionLimits unfolding = {},
+                       size_t open_files_max = std::numeric_limits<size_t>::max());
   ~BrokerShard();
 
   io::Shard& shard() const { return home_.shard; }
@@ -68,6 +70,7 @@ class BrokerShard {
   size_t partition_count() const { return partitions_.size(); }
 
   record::Decompressor& decompressor() { return decompressor_; }
+  log::OpenFiles& open_files() { return open_files_; }
   // This shard's handles of the log dirs, in the order of log.dirs.
   void set_directories(std::vector<std::shared_ptr<io::Directory>> directories) {
     directories_ = std::move(directories);
@@ -94,6 +97,7 @@ class BrokerShard {
   const Partition::OnFailed& on_log_failed() const { return on_log_failed_; }
 
  private:
+  log::OpenFiles open_files_;  // outlives every log, also those that tasks of home_ still hold
   io::ShardHome home_;
   BrokerIdentity identity_;
   ControlPlane* control_ = nullptr;

@@ -34,6 +34,7 @@ base::Task<base::Result<std::unique_ptr<log::PartitionLog>>> open_log(BrokerShar
   args.clean = order.clean;
   args.observer = &partition;
   args.journal = at.journal(order.log_dir);
+  args.open_files = &at.open_files();
   co_return co_await log::PartitionLog::open(std::move(args));
 }
 

@@ -44,11 +44,15 @@ constexpr Option kOptions[] = {
      "Requests of one connection that may be unanswered at a time; beyond it no more are read."},
     {"stele.connection.answers.bytes", kLong, "16777216", at_least(65536), kMedium, kRead, kDone,
      "Bytes of answers that may wait for one connection before its next requests are read."},
+    {"stele.log.complaints.per.second", kInt, "10", at_least(1), kLow, kRead, kDone,
+     "Lines a shard logs in one second about what clients do wrong; further ones are counted."},
     {"stele.fetch.session.partitions.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
      "Partitions that one incremental fetch session may remember."},
+    {"stele.fetch.sessions.partitions.max", kInt, "1000000", at_least(1), kMedium, kRead, kDone,
+     "Partitions that all incremental fetch sessions together may remember; beyond it readers name theirs each time."},
     {"stele.fetch.waiters.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
      "Fetches that may wait for records at a time on one shard; beyond it they are answered at once."},
-    {"stele.produce.waiters.max", kInt, "100000", at_least(1), kMedium, kRead, Effect::kWarns,
+    {"stele.produce.waiters.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
      "Produces that may wait for replicas at a time on one shard; beyond it no more are read."},
     {"stele.batch.decompressed.bytes.max", kLong, "1073741824", at_least(1048576), kMedium, kRead, kDone,
      "Largest size to which a compressed batch may expand while it is checked."},
@@ -56,8 +60,13 @@ constexpr Option kOptions[] = {
      "Idempotent producers one partition remembers; beyond it the one idle longest is forgotten."},
     {"stele.groups.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
      "Consumer groups this broker coordinates; beyond it new ones are refused."},
-    {"stele.open.files.max", kInt, "0", at_least(0), kLow, kRead, Effect::kWarns,
-     "Segment files kept open at a time; 0 for half of what the system allows the process."},
+    {"stele.group.offsets.max", kInt, "10000000", at_least(1), kMedium, kRead, kDone,
+     "Committed offsets this broker remembers; beyond it those of further partitions are refused."},
+    {"stele.open.files.max", kInt, "0", at_least(0), kLow, kRead, kDone,
+     "Segment files kept open at a time, the one unused for longest is closed first; 0 for half of what the system "
+     "allows the process."},
+    {"stele.partitions.max", kInt, "200000", at_least(1), kMedium, kRead, kDone,
+     "Partitions of all topics together; beyond it topics and partitions cannot be created."},
     {"stele.log.dir.min.free.bytes", kLong, "-1", at_least(-1), kHigh, kRead, kDone,
      "Free bytes of a log dir's file system below which records of producers are refused with KAFKA_STORAGE_ERROR, "
      "until "
@@ -67,7 +76,7 @@ constexpr Option kOptions[] = {
      "How often the free space of the log dirs is looked at."},
     {"stele.log.dir.threads", kInt, "2", between(1, 64), kLow, kRead, kDone,
      "Threads per log dir for syncs, directory work and reads that miss the page cache."},
-    {"stele.shutdown.timeout.ms", kLong, "30000", at_least(0), kMedium, kRead, Effect::kWarns,
+    {"stele.shutdown.timeout.ms", kLong, "30000", at_least(0), kMedium, kRead, kDone,
      "Longest time a clean stop waits for requests in progress."},
 };
 

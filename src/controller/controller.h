@@ -149,8 +149,10 @@ class Controller {
   base::Result<void> check_assignment(const std::vector<base::BrokerId>& replicas,
                                       std::optional<size_t> replication) const;
   base::Result<void> check_partition_total(const wire::CreateTopicsRequest& request) const;
+  base::Result<void> check_room_for(int64_t partitions) const;
+  // `planned`: what this request already creates.
   base::Result<Records> plan_partitions(const wire::CreatePartitionsRequest::CreatePartitionsTopic& topic,
-                                        base::Random& random) const;
+                                        int32_t planned, base::Random& random) const;
   std::vector<base::BrokerId> active_of(const std::vector<base::BrokerId>& brokers) const;
   metadata::Partition new_partition(const NewPartition& from) const;
   base::DirectoryId directory_for(base::BrokerId broker, std::map<base::DirectoryId, int64_t>& added) const;

@@ -278,8 +278,19 @@ base::Result<void> Controller::check_partition_total(const wire::CreateTopicsReq
       total += topic.num_partitions == -1 ? effective_->number("num.partitions") : std::max(topic.num_partitions, 0);
     }
   }
-  if (total <= options_.partitions_per_request_max) return {};
-  return {ErrorCode::kPolicyViolation, "Excessively large number of partitions per request."};
+  if (total > options_.partitions_per_request_max) {
+    return {ErrorCode::kPolicyViolation, "Excessively large number of partitions per request."};
+  }
+  return check_room_for(total);
+}
+
+base::Result<void> Controller::check_room_for(int64_t partitions) const {
+  const int64_t most = effective_->number("stele.partitions.max");
+  const auto present = static_cast<int64_t>(image_->partition_count());
+  if (present + partitions <= most) return {};
+  return {ErrorCode::kPolicyViolation,
+          fmt::format("There are {} partitions, and {} more would be more than {} (stele.partitions.max).", present,
+                      partitions, most)};
 }
 
 Decision<wire::CreateTopicsResponse> Controller::create_topics(const wire::CreateTopicsRequest& request,
@@ -345,7 +356,7 @@ Decision<wire::CreateTopicsResponse> Controller::create_topics(const wire::Creat
 }
 
 base::Result<Records> Controller::plan_partitions(const wire::CreatePartitionsRequest::CreatePartitionsTopic& request,
-                                                  base::Random& random) const {
+                                                  int32_t planned, base::Random& random) const {
   const metadata::Topic* topic = image_->topic(request.name);
   if (topic == nullptr) return {ErrorCode::kUnknownTopicOrPartition, ""};
   const auto present = static_cast<int32_t>(topic->partitions.size());
@@ -366,6 +377,7 @@ base::Result<Records> Controller::plan_partitions(const wire::CreatePartitionsRe
   if (additional > options_.partitions_per_request_max) {
     return {ErrorCode::kPolicyViolation, "Excessively large number of partitions per request."};
   }
+  STELE_TRY(check_room_for(planned + additional));
   size_t replication = 0;
   topic->partitions.for_each([&](int32_t, const auto& partition) {
     replication = partition->replicas.size();
@@ -421,9 +433,11 @@ Decision<wire::CreatePartitionsResponse> Controller::create_partitions(const wir
   }
   const auto [places, duplicates] = once_each(request.topics, [](const auto& topic) { return topic.name; });
   for (const std::string& name : duplicates) answer(name, {ErrorCode::kInvalidRequest, "Duplicate topic name."});
+  int32_t total = 0;
   for (const size_t at : places) {
     const auto& topic = request.topics[at];
-    auto planned = plan_partitions(topic, random);
+    auto planned = plan_partitions(topic, total, random);
+    if (planned.ok()) total += static_cast<int32_t>(planned->size());
     answer(topic.name, planned.ok() ? Error{ErrorCode::kNone, ""} : planned.error());
     if (!planned.ok() || request.validate_only) continue;
     for (auto& record : *planned) out.records.push_back(std::move(record));

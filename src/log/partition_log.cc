@@ -45,7 +45,7 @@ struct PartitionLog::EndWaiter : base::ListNode {
 };
 
 PartitionLog::PartitionLog(OpenArgs args)
-    : place_{args.shard, std::move(args.log_dir), std::move(args.name)},
+    : place_{args.shard, std::move(args.log_dir), std::move(args.name), args.open_files},
       shard_(*args.shard),
       topic_id_(args.topic_id),
       options_(args.options),

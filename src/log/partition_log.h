@@ -52,6 +52,7 @@ struct OpenArgs {
   bool clean = false;             // the log dir had its clean-shutdown marker
   LogObserver* observer = nullptr;
   std::shared_ptr<Journal> journal;  // of the log dir, for LogOptions::synced; null: the log syncs its own files
+  OpenFiles* open_files = nullptr;   // of the shard; null: no limit
 };
 
 struct AppendBatch {

@@ -89,14 +89,22 @@ base::Task<base::Result<std::shared_ptr<io::File>>> Segment::log_file() {
                         co_await place_.log_dir->open(place_.path(file_name(kLogSuffix)), OpenMode::kReadWrite));
     if (!log_) log_ = std::move(file);
   }
+  if (place_.open_files != nullptr) place_.open_files->used(*this);
   co_return log_;
+}
+
+void Segment::close_files() {
+  if (place_.open_files != nullptr) place_.open_files->gone(*this);
+  log_.reset();
 }
 
 base::Task<base::Result<void>> Segment::create() {
   STELE_CO_TRY_ASSIGN(std::unique_ptr<io::File> file,
                       co_await place_.log_dir->open(place_.path(file_name(kLogSuffix)), OpenMode::kCreate));
   log_ = std::move(file);
-  co_return co_await log_->truncate(0);
+  if (place_.open_files != nullptr) place_.open_files->used(*this);
+  const std::shared_ptr<io::File> kept = log_;
+  co_return co_await kept->truncate(0);
 }
 
 base::Task<base::Result<void>> Segment::load_indexes() {

@@ -18,6 +18,7 @@
 #include "io/shard.h"
 #include "log/file_names.h"
 #include "log/offset_index.h"
+#include "log/open_files.h"
 #include "log/options.h"
 #include "log/time_index.h"
 #include "log/transaction_index.h"
@@ -30,6 +31,7 @@ struct PartitionPlace {
   io::Shard* shard = nullptr;
   std::shared_ptr<io::Directory> log_dir;
   std::string name;
+  OpenFiles* open_files = nullptr;  // null: no limit
 
   std::string path(const std::string& file) const { return name + "/" + file; }
 };
@@ -42,10 +44,14 @@ struct RollQuestion {
   base::Timestamp now;
 };
 
-class Segment {
+class Segment final : private OpenFiles::Kept {
  public:
   Segment(const PartitionPlace& place, base::Offset base, const LogOptions& options, int64_t jitter_ms,
           base::Timestamp created);
+
+  ~Segment() { close_files(); }
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
 
   base::Offset base() const { return base_; }
   uint64_t size() const { return size_; }        // bytes of batches, written or not
@@ -116,11 +122,12 @@ class Segment {
   base::Task<base::Result<void>> truncate(uint64_t bytes, base::Offset offset);
   bool has_open_file() const { return log_ != nullptr; }
   // Readers that hold the file keep it open.
-  void close_files() { log_.reset(); }
+  void close_files();
   // Requires write_indexes() before.
   void drop_indexes();
 
  private:
+  void let_go() override { log_.reset(); }
   base::Task<base::Result<bool>> read_indexes();
   base::Task<base::Result<void>> rebuild_indexes();
   base::Task<base::Result<void>> write_tail(std::string_view suffix, uint64_t at, base::ByteVector bytes);

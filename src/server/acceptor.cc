@@ -7,11 +7,36 @@ constexpr base::Duration kPauseAfterError =
     std::chrono::milliseconds{100};  // out of descriptors: others must close first
 }
 
-Acceptor::Acceptor(io::Shard& shard, AcceptLimits limits, Deliver deliver)
+Acceptor::Acceptor(io::Shard& shard, AcceptLimits limits, Deliver deliver, size_t complaints_per_second)
     : shard_(shard),
-      limits_(limits),
       deliver_(std::move(deliver)),
-      accepting_(shard.executor(), [](std::exception_ptr) {}) {}
+      rate_(limits.creation_rate),
+      complaints_(shard.log(), shard.clock(), complaints_per_second),
+      accepting_(shard.executor(), [](std::exception_ptr) {}) {
+  set_limits(std::move(limits));
+}
+
+void Acceptor::set_limits(AcceptLimits limits) {
+  limits_ = std::move(limits);
+  rate_.set_rate(limits_.creation_rate);
+  for (const auto& [listener, own] : limits_.listeners) {
+    listener_rates_.try_emplace(listener, own.creation_rate).first->second.set_rate(own.creation_rate);
+  }
+}
+
+// How long no connection may be accepted; a token is taken where it is not at all.
+base::Duration Acceptor::wait_for_rate(const std::string& listener) {
+  const base::MonoTime now = shard_.clock().now();
+  if (const auto own = listener_rates_.find(listener); own != listener_rates_.end()) {
+    if (const base::Duration wait = own->second.take(now); wait > base::Duration{}) return wait;
+  }
+  return rate_.take(now);
+}
+
+size_t Acceptor::most_of(const std::string& address) const {
+  const auto own = limits_.of_address.find(address);
+  return own != limits_.of_address.end() ? own->second : limits_.connections_per_address_max;
+}
 
 base::Result<uint16_t> Acceptor::bind(const std::string& listener, bool controller, const io::Endpoint& endpoint) {
   STELE_TRY_ASSIGN(std::unique_ptr<io::Listener> port, shard_.listen(endpoint));
@@ -39,6 +64,16 @@ base::Task<void> Acceptor::accept_loop(Bound bound) {
       co_await acceptable.wait();
       continue;
     }
+    base::Duration wait = wait_for_rate(bound.listener);
+    if (wait > base::Duration{}) {
+      ++delayed_;
+      complaints_.warn("listener {}: connections wait, too many come at a time; see max.connection.creation.rate",
+                       bound.listener);
+    }
+    while (wait > base::Duration{}) {
+      co_await io::sleep_until(shard_, shard_.clock().now() + wait);
+      wait = wait_for_rate(bound.listener);
+    }
     take(bound, *std::move(stream));
   }
 }
@@ -46,16 +81,20 @@ base::Task<void> Acceptor::accept_loop(Bound bound) {
 void Acceptor::take(const Bound& bound, std::unique_ptr<io::DetachedStream> stream) {
   const std::string& address = stream->peer_address();
   size_t& from_address = by_address_[address];
-  if (open_ >= limits_.connections_max || from_address >= limits_.connections_per_address_max) {
+  size_t& on_listener = by_listener_[bound.listener];
+  const auto own = limits_.listeners.find(bound.listener);
+  const bool listener_full = own != limits_.listeners.end() && on_listener >= own->second.connections_max;
+  if (open_ >= limits_.connections_max || listener_full || from_address >= most_of(address)) {
     ++refused_;
-    shard_.log().warn(
-        "listener {}: connection of {} refused: {} open ({} from there); see max.connections and "
+    complaints_.warn(
+        "listener {}: connection of {} refused: {} open ({} on this listener, {} from there); see max.connections and "
         "max.connections.per.ip",
-        bound.listener, address, open_, from_address);
+        bound.listener, address, open_, on_listener, from_address);
     if (from_address == 0) by_address_.erase(address);
     return;
   }
   ++open_;
+  ++on_listener;
   ++from_address;
   const uint64_t id = next_id_++;
   ConnectionInfo info{id, bound.listener, bound.controller, address, stream->peer_port()};
@@ -65,6 +104,7 @@ void Acceptor::take(const Bound& bound, std::unique_ptr<io::DetachedStream> stre
 void Acceptor::closed(const ConnectionInfo& info) {
   STELE_CHECK(open_ > 0);
   --open_;
+  --by_listener_[info.listener];
   const auto entry = by_address_.find(info.client_address);
   STELE_CHECK(entry != by_address_.end());
   if (--entry->second == 0) by_address_.erase(entry);

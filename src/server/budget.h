@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory_resource>
 
 #include "base/check.h"
 #include "base/executor.h"
@@ -85,6 +86,26 @@ class Budget {
   size_t refusals_ = 0;
   Holder* reserve_ = nullptr;
   base::IntrusiveList<Holder> waiting_;
+};
+
+// Memory that is charged for as long as it is held. Lives on the budget's shard; without a budget it only allocates.
+class ChargedMemory final : public std::pmr::memory_resource {
+ public:
+  explicit ChargedMemory(Budget* budget) : budget_(budget) {}
+
+ private:
+  void* do_allocate(size_t bytes, size_t alignment) override {
+    void* const at = std::pmr::new_delete_resource()->allocate(bytes, alignment);
+    if (budget_ != nullptr) budget_->force(bytes);
+    return at;
+  }
+  void do_deallocate(void* at, size_t bytes, size_t alignment) override {
+    if (budget_ != nullptr) budget_->release(bytes);
+    std::pmr::new_delete_resource()->deallocate(at, bytes, alignment);
+  }
+  bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+
+  Budget* budget_;
 };
 
 // Bytes that stay charged for as long as it lives. Lives on the budget's shard.

@@ -33,6 +33,8 @@ struct CallLimits {
 struct CallServices {
   FetchSessions& fetch_sessions;
   size_t& fetch_waiters;  // fetches that wait for records
+  Budget& produce_waiters;
+  Complaints& complaints;
   const CallLimits& limits;
 };
 
@@ -52,7 +54,8 @@ class Call {
         response_(response),
         lease_(std::move(lease)),
         budget_(budget),
-        arena_(first_, sizeof first_) {}
+        memory_(budget),
+        arena_(first_, sizeof first_, &memory_) {}
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
@@ -70,6 +73,7 @@ class Call {
   std::pmr::memory_resource* arena() { return &arena_; }
   FetchSessions& fetch_sessions() const { return services_.fetch_sessions; }
   size_t& fetch_waiters() const { return services_.fetch_waiters; }
+  Budget& produce_waiters() const { return services_.produce_waiters; }
   const CallLimits& limits() const { return services_.limits; }
   // Text that lives as long as the call.
   std::string_view keep(std::string_view text);
@@ -116,6 +120,7 @@ class Call {
   Lease lease_;
   Budget* budget_;
   std::byte first_[1024];
+  ChargedMemory memory_;
   std::pmr::monotonic_buffer_resource arena_;
 };
 

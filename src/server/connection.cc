@@ -1,12 +1,18 @@
 #include "server/connection.h"
 
+#include <algorithm>
 #include <exception>
+
+#include "server/complaints.h"
 
 namespace stele::server {
 
 namespace {
 
-constexpr int kReadsPerStep = 8;  // then other connections get their turn
+// Then other connections get their turn.
+constexpr int kReadsPerStep = 8;
+constexpr int kRequestsPerStep = 32;
+constexpr size_t kSmallAnswer = 1024;  // not worth counting
 
 std::string describe(const std::exception_ptr& fault) {
   try {
@@ -24,6 +30,7 @@ Connection::Connection(ConnectionContext context, std::unique_ptr<io::Stream> st
       info_(std::move(info)),
       wake_(context.shard.executor()),
       holders_{{context.budgets[0], wake_}, {context.budgets[1], wake_}, {context.budgets[2], wake_}},
+      waiting_to_start_(context.router.pipelined_waiters(), wake_),
       input_(context.pool, context.limits.frame_bytes_max),
       last_active_(context.shard.clock().now()),
       partial_since_(last_active_),
@@ -55,11 +62,20 @@ void Connection::close(const char* reason) {
   wake_.set();
 }
 
+void Connection::close_when_answered() {
+  draining_ = true;
+  wake_.set();
+}
+
+bool Connection::works_on_something() const {
+  return std::ranges::any_of(slots_, [this](const Slot& slot) { return context_.router.ends_soon(slot.api_key); });
+}
+
 void Connection::check_deadlines(base::MonoTime now) {
   const ConnectionLimits& limits = context_.limits;
   if (!output_.empty() && now - stalled_since_ > limits.write_stall_max) {
     give_up("the client does not read its answers (stele.connection.write.timeout.ms)");
-  } else if (input_.partial() && slots_.empty() && now - partial_since_ > limits.partial_frame_max) {
+  } else if (input_.partial() && !input_.whole() && slots_.empty() && now - partial_since_ > limits.partial_frame_max) {
     give_up("a request did not arrive whole in time (stele.connection.frame.timeout.ms)");
   } else if (now - last_active_ > limits.idle_max) {  // whatever it waits for, as Kafka has it
     close("idle");
@@ -69,19 +85,22 @@ void Connection::check_deadlines(base::MonoTime now) {
 // Ends a connection whose client is to blame.
 void Connection::give_up(const char* reason) {
   if (closing_ == nullptr) {
-    context_.shard.log().warn("connection of {}:{} closed: {}", info_.client_address, info_.client_port, reason);
+    context_.router.complaints().warn("connection of {}:{} closed: {}", info_.client_address, info_.client_port,
+                                      reason);
   }
   close(reason);
 }
 
 Connection::Step Connection::step() {
   wake_.reset();
+  int requests = 0;
   for (int reads = 0; reads < kReadsPerStep;) {
-    while (start_requests()) {
-    }
+    while (requests < kRequestsPerStep && start_requests()) ++requests;
     take_answers();
     if (!flush() || closing_ != nullptr) return Step::kClosed;
     if (close_after_answers_ && slots_.empty() && output_.empty()) return Step::kClosed;
+    if (draining_ && output_.empty() && !works_on_something()) return Step::kClosed;
+    if (requests == kRequestsPerStep) return Step::kAgain;
     if (!reading_pays()) break;
     const Step result = read();
     if (result == Step::kClosed) return result;
@@ -99,16 +118,16 @@ Connection::Step Connection::step() {
 // Starts what may start; true where it may be worth another call.
 bool Connection::start_requests() {
   take_answers();
-  if (closing_ != nullptr || close_after_answers_) return false;
+  if (closing_ != nullptr || close_after_answers_ || draining_) return false;
   if (!input_.size_valid()) {
-    context_.shard.log().warn(
+    context_.router.complaints().warn(
         "connection of {}:{} closed: a frame of {} bytes where 1 to {} are allowed (socket.request.max.bytes)",
         info_.client_address, info_.client_port, *input_.announced(), context_.limits.frame_bytes_max);
     close("invalid frame size");
     return false;
   }
   const auto api_key = input_.api_key();
-  if (!api_key || !may_start(*api_key)) return false;
+  if (!api_key || !may_start(*api_key) || waits_for_waiters(*api_key)) return false;
   auto frame = input_.next();
   if (!frame) return false;
   start(*std::move(frame), context_.router.pipelined(*api_key));
@@ -121,12 +140,23 @@ bool Connection::may_start(int16_t api_key) const {
   return !exclusive_ && context_.router.pipelined(api_key) && slots_.size() < context_.limits.requests_in_flight_max;
 }
 
+// True where so many pipelined requests wait on this shard that this one must not; it is woken when it may.
+bool Connection::waits_for_waiters(int16_t api_key) {
+  Budget& waiters = context_.router.pipelined_waiters();
+  if (!waiters.exhausted() || !context_.router.pipelined(api_key)) return false;
+  context_.router.complaints().warn("{} produces wait, further ones are not read (stele.produce.waiters.max)",
+                                    waiters.used());
+  waiters.await_room(waiting_to_start_);
+  return true;
+}
+
 void Connection::start(Frame frame, bool pipelined) {
   holders_[static_cast<size_t>(class_)].frame_done();
   if (frame.bytes.size() >= 2) class_ = context_.router.class_of(base::load_be<int16_t>(frame.bytes.data()));
   exclusive_ = !pipelined;
   last_active_ = partial_since_ = context_.shard.clock().now();
   Slot& slot = slots_.emplace_back();
+  if (frame.bytes.size() >= 2) slot.api_key = base::load_be<int16_t>(frame.bytes.data());
   slot.request = {frame.bytes, std::move(frame.lease), &info_, last_active_, &budget()};
   requests_.spawn(serve(slot));
   if (!slot.done && slot.request.lease) slot.request.lease.charge_to(budget());
@@ -144,6 +174,7 @@ void Connection::take_answers() {
     Slot& slot = slots_.front();
     if (slot.outcome == Outcome::kRespond) {
       if (output_.empty()) stalled_since_ = context_.shard.clock().now();
+      charge(slot);
       output_.push(std::move(slot.response));
     } else if (slot.outcome == Outcome::kClose) {
       close_after_answers_ = true;
@@ -151,6 +182,14 @@ void Connection::take_answers() {
     slots_.pop_front();
     if (close_after_answers_) return;
   }
+}
+
+// An answer that waits for a slow reader counts like the requests of its class. Record bytes are counted already.
+void Connection::charge(Slot& slot) {
+  if (slot.response.head.size() < kSmallAnswer) return;
+  auto charge = std::make_shared<BudgetCharge>();
+  charge->add(*slot.request.budget, slot.response.head.size());
+  slot.response.owners.push_back(std::move(charge));
 }
 
 bool Connection::flush() {
@@ -167,9 +206,9 @@ bool Connection::flush() {
 
 // More input is of use only where a further request could start, or where the frame being read is not whole.
 bool Connection::reading_pays() const {
-  if (close_after_answers_ || output_.bytes() >= context_.limits.response_bytes_waiting_max) return false;
+  if (close_after_answers_ || draining_ || output_.bytes() >= context_.limits.response_bytes_waiting_max) return false;
   const auto api_key = input_.api_key();
-  if (!api_key || slots_.empty() || may_start(*api_key)) return true;
+  if (!input_.whole() && (!api_key || slots_.empty() || may_start(*api_key))) return true;
   // Only a read tells that the client is gone, and one that left a long poll must not be kept to its end, whatever it
   // sent behind it.
   return input_.may_read_ahead();
@@ -196,8 +235,8 @@ Connection::Step Connection::read() {
     case io::Transfer::kEnd:
     case io::Transfer::kError:
       if (partial_before) {
-        context_.shard.log().info("connection of {}:{} was closed by the client in the middle of a request",
-                                  info_.client_address, info_.client_port);
+        context_.router.complaints().info("connection of {}:{} was closed by the client in the middle of a request",
+                                          info_.client_address, info_.client_port);
       }
       return Step::kClosed;
   }

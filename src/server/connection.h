@@ -45,6 +45,9 @@ class Connection : public base::ListNode {
   base::Task<void> run();
   // Ends run() soon; may be called at any time.
   void close(const char* reason);
+  // Ends run() once the requests in progress are answered, save those that may wait for long. No further one is
+  // started.
+  void close_when_answered();
   // Closes where a deadline of the limits has passed.
   void check_deadlines(base::MonoTime now);
   const ConnectionInfo& info() const { return info_; }
@@ -55,6 +58,7 @@ class Connection : public base::ListNode {
     Response response;
     Outcome outcome = Outcome::kRespond;
     bool done = false;
+    int16_t api_key = -1;
   };
   enum class Step { kWait, kAgain, kClosed };
 
@@ -63,8 +67,11 @@ class Connection : public base::ListNode {
   void start(Frame frame, bool pipelined);
   base::Task<void> serve(Slot& slot);
   void take_answers();
+  static void charge(Slot& slot);
   void give_up(const char* reason);
   bool may_start(int16_t api_key) const;
+  bool waits_for_waiters(int16_t api_key);
+  bool works_on_something() const;
   bool flush();
   Step read();
   bool reading_pays() const;
@@ -75,6 +82,7 @@ class Connection : public base::ListNode {
   ConnectionInfo info_;
   base::Signal wake_;
   Budget::Holder holders_[kRequestClasses];
+  Budget::Holder waiting_to_start_;  // for the router's pipelined_waiters()
   FrameInput input_;
   OutputQueue output_;
   std::list<Slot> slots_;
@@ -82,6 +90,7 @@ class Connection : public base::ListNode {
   RequestClass class_ = RequestClass::kControl;
   const char* closing_ = nullptr;
   bool close_after_answers_ = false;
+  bool draining_ = false;
   base::MonoTime last_active_;
   base::MonoTime partial_since_;
   base::MonoTime stalled_since_;

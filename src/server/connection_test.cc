@@ -7,6 +7,7 @@
 #include <string>
 
 #include "io/sim/sim_world.h"
+#include "server/complaints.h"
 
 namespace stele::server {
 namespace {
@@ -15,14 +16,19 @@ namespace {
 // answered at once, key 2 waits and allows nothing beside it, key 3 closes, key 4 is silent.
 class EchoRouter final : public RequestRouter {
  public:
-  explicit EchoRouter(base::Executor& executor) : executor_(executor) {}
+  explicit EchoRouter(io::Shard& shard) : executor_(shard.executor()), complaints_(shard.log(), shard.clock(), 10) {}
   RequestClass class_of(int16_t) const override { return RequestClass::kData; }
   bool pipelined(int16_t key) const override { return key == 0; }
+  bool ends_soon(int16_t key) const override { return key != 2; }
+  Budget& pipelined_waiters() override { return waiters_; }
+  Complaints& complaints() override { return complaints_; }
   base::Task<Outcome> handle(Request& request, Response& response) override {
     const auto key = base::load_be<int16_t>(request.frame.data());
     const std::string text{base::as_text(request.frame.subspan(2))};
     started.push_back(text);
     if (key == 0 || key == 2) {
+      BudgetCharge waiting;
+      if (key == 0) waiting.add(waiters_, 1);
       auto& signal = *(waiting_[text] = std::make_unique<base::Signal>(executor_));
       co_await signal.wait();
     }
@@ -39,6 +45,8 @@ class EchoRouter final : public RequestRouter {
  private:
   base::Executor& executor_;
   std::map<std::string, std::unique_ptr<base::Signal>> waiting_;
+  Budget waiters_{3};
+  Complaints complaints_;
 };
 
 // A peer that the test plays by hand.
@@ -145,7 +153,7 @@ class ConnectionTest : public ::testing::Test {
   ConnectionLimits limits_;
   BufferPool pool_;
   Budget budgets_[kRequestClasses] = {Budget{1 << 20}, Budget{1 << 20}, Budget{1 << 20}};
-  EchoRouter router_{shard().executor()};
+  EchoRouter router_{shard()};
   std::shared_ptr<FakeStream::State> peer_ = std::make_shared<FakeStream::State>();
   std::unique_ptr<Connection> connection_;
   base::TaskScope scope_{shard().executor(), [](std::exception_ptr) {}};
@@ -300,6 +308,73 @@ TEST_F(ConnectionTest, a_frame_larger_than_the_budget_still_fits) {
   send(frame(1, std::string(500'000, 'x')));
   EXPECT_EQ(peer_->written, answer(std::string(500'000, 'x')));
   EXPECT_EQ(budgets_[0].used(), static_cast<size_t>((1 << 20) - 1000));
+}
+
+TEST_F(ConnectionTest, many_requests_in_one_read_leave_others_their_turn) {
+  std::string bytes;
+  std::string answers;
+  for (int i = 0; i < 100; ++i) {
+    bytes += frame(1, std::to_string(i));
+    answers += answer(std::to_string(i));
+  }
+  connect();
+  send(bytes);
+  EXPECT_EQ(peer_->written, answers);
+  EXPECT_GE(peer_->writes, 3) << "all of them in one turn";
+}
+
+TEST_F(ConnectionTest, no_further_pipelined_request_starts_while_too_many_wait) {
+  connect();
+  send(frame(0, "a") + frame(0, "b") + frame(0, "c") + frame(0, "d") + frame(1, "e"));
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(router_.complaints().total(), 1U);
+  release("a");
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b", "c", "d"}));
+  for (const char* text : {"b", "c", "d"}) release(text);
+  EXPECT_EQ(peer_->written, answer("a") + answer("b") + answer("c") + answer("d") + answer("e"));
+}
+
+TEST_F(ConnectionTest, a_request_that_waits_to_start_is_not_one_that_came_in_part) {
+  router_.pipelined_waiters().force(3);
+  connect();
+  send(frame(0, "a"));
+  connection_->check_deadlines(shard().clock().now() + limits_.partial_frame_max + std::chrono::seconds{1});
+  settle();
+  EXPECT_FALSE(closed_);
+  router_.pipelined_waiters().release(3);
+  settle();
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a"}));
+}
+
+TEST_F(ConnectionTest, an_answer_that_waits_for_its_reader_is_charged) {
+  peer_->take_at_once = 0;
+  connect();
+  send(frame(1, std::string(50'000, 'x')));
+  EXPECT_GE(budgets_[0].used(), 50'000U);
+  peer_->take_at_once = 1 << 20;
+  peer_->writable->set();
+  settle();
+  EXPECT_EQ(budgets_[0].used(), 0U);
+}
+
+TEST_F(ConnectionTest, one_that_is_to_stop_answers_what_it_works_on_and_starts_no_more) {
+  connect();
+  send(frame(0, "a"));
+  connection_->close_when_answered();
+  send(frame(0, "b"));
+  EXPECT_FALSE(closed_);
+  release("a");
+  EXPECT_TRUE(closed_);
+  EXPECT_EQ(peer_->written, answer("a"));
+  EXPECT_EQ(router_.started.size(), 1U);
+}
+
+TEST_F(ConnectionTest, one_that_is_to_stop_does_not_wait_for_a_long_poll) {
+  connect();
+  send(frame(2, "poll"));
+  connection_->close_when_answered();
+  settle();
+  EXPECT_TRUE(closed_);
 }
 
 }  // namespace

@@ -6,12 +6,14 @@ namespace stele::server {
 
 namespace {
 
-constexpr int32_t kNoSession = 0;
 constexpr int32_t kFullEpoch = 0;
 constexpr int32_t kFinalEpoch = -1;
 constexpr int16_t kFirstVersionById = 13;
 
 int32_t next_epoch(int32_t epoch) { return epoch == std::numeric_limits<int32_t>::max() ? 1 : epoch + 1; }
+
+constexpr size_t kNameBytesCounted = 256;
+size_t weight_of(const FetchKey& key) { return 1 + key.topic.size() / kNameBytesCounted; }
 
 template <class Topic>
 FetchKey key_of(const Topic& topic, int32_t partition) {
@@ -61,12 +63,14 @@ void FetchSession::put(const FetchWish& wish) {
     return;
   }
   entries_.push_back({.wish = wish});
+  weight_ += weight_of(wish.key);
   by_key_.emplace(wish.key, std::prev(entries_.end()));
 }
 
 void FetchSession::forget(const FetchKey& key) {
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return;
+  weight_ -= weight_of(key);
   entries_.erase(found->second);
   by_key_.erase(found);
 }
@@ -75,7 +79,7 @@ FetchSessions::Opened FetchSessions::open(const wire::FetchRequest& request, int
   Opened opened;
   const bool full = request.session_epoch == kFullEpoch || request.session_epoch == kFinalEpoch;
   if (full) {
-    if (request.session_id != kNoSession) sessions_.erase(request.session_id);
+    if (const auto old = sessions_.find(request.session_id); old != sessions_.end()) erase(old);
     for_each_wish(request, [&opened](FetchWish wish) { opened.wishes.push_back(std::move(wish)); });
     opened.may_create = request.session_epoch == kFullEpoch && version >= 7;
     return opened;
@@ -94,19 +98,21 @@ FetchSessions::Opened FetchSessions::open(const wire::FetchRequest& request, int
     opened.code = base::ErrorCode::kInvalidFetchSessionEpoch;
     return opened;
   }
+  total_weight_ -= session.weight();
   for_each_wish(request, [&session](const FetchWish& wish) { session.put(wish); });
   for (const auto& topic : request.forgotten_topics_data) {
     for (const int32_t partition : topic.partitions) session.forget(key_of(topic, partition));
   }
+  total_weight_ += session.weight();
   // The reader makes a full request then, and gets no session for as long as it names so many.
-  if (session.size() > limits_.partitions_max) {
-    sessions_.erase(found);
+  if (session.size() > limits_.partitions_max || total_weight_ > limits_.total_partitions_max) {
+    erase(found);
     opened.code = base::ErrorCode::kFetchSessionIdNotFound;
     return opened;
   }
   opened.wishes = session.wishes();
   if (session.size() == 0) {
-    sessions_.erase(found);
+    erase(found);
     return opened;
   }
   session.epoch_ = next_epoch(session.epoch_);
@@ -121,8 +127,17 @@ std::shared_ptr<FetchSession> FetchSessions::create(const std::vector<FetchWish>
   if (sessions_.size() >= limits_.slots && !make_room(wishes.size(), now)) return nullptr;
   auto session = std::make_shared<FetchSession>(fresh_id(), by_id, now);
   for (const FetchWish& wish : wishes) session->put(wish);
+  while (total_weight_ + session->weight() > limits_.total_partitions_max) {
+    if (!make_room(session->size(), now)) return nullptr;
+  }
+  total_weight_ += session->weight();
   sessions_.emplace(session->id(), session);
   return session;
+}
+
+void FetchSessions::erase(Sessions::iterator session) {
+  total_weight_ -= session->second->weight();
+  sessions_.erase(session);
 }
 
 // Takes the place of the session that was idle for longest, if that was long enough, or else of the smallest one that
@@ -136,11 +151,11 @@ bool FetchSessions::make_room(size_t wanted_size, base::MonoTime now) {
     if (at->second->size() < smallest->second->size()) smallest = at;
   }
   if (now - oldest->second->last_used_ > limits_.evict_after) {
-    sessions_.erase(oldest);
+    erase(oldest);
     return true;
   }
   if (smallest->second->size() >= wanted_size) return false;
-  sessions_.erase(smallest);
+  erase(smallest);
   return true;
 }
 

@@ -42,6 +42,9 @@ class FetchSession {
 
   int32_t id() const { return id_; }
   size_t size() const { return entries_.size(); }
+  // What it takes of the limit of all sessions: a partition counts more than once where its topic's name is longer than
+  // a name can be.
+  size_t weight() const { return weight_; }
   // The session's partitions, in the order in which they are to be read.
   std::vector<FetchWish> wishes() const;
   // Whether the reader has to be told of this answer; remembers it. A partition in error is told of every time, and one
@@ -62,6 +65,7 @@ class FetchSession {
   bool by_id_;
   int32_t epoch_ = 1;  // the one that the next request must carry
   base::MonoTime last_used_;
+  size_t weight_ = 0;
   std::list<Entry> entries_;
   std::map<FetchKey, std::list<Entry>::iterator> by_key_;
 };
@@ -69,6 +73,7 @@ class FetchSession {
 struct FetchSessionLimits {
   size_t slots = 1000;                                     // max.incremental.fetch.session.cache.slots
   size_t partitions_max = 100'000;                         // stele.fetch.session.partitions.max, of one session
+  size_t total_partitions_max = 1'000'000;                 // stele.fetch.sessions.partitions.max, this shard's share
   base::Duration evict_after = std::chrono::seconds{120};  // a session idle for that long makes room for another
 };
 
@@ -90,8 +95,11 @@ class FetchSessions {
   // where it names too many partitions: it then goes on naming all of them each time.
   std::shared_ptr<FetchSession> create(const std::vector<FetchWish>& wishes, bool by_id, base::MonoTime now);
   size_t size() const { return sessions_.size(); }
+  size_t total_weight() const { return total_weight_; }
 
  private:
+  using Sessions = std::map<int32_t, std::shared_ptr<FetchSession>>;
+  void erase(Sessions::iterator session);
   bool make_room(size_t wanted_size, base::MonoTime now);
   int32_t fresh_id();  // id modulo the number of shards is the shard
 
@@ -99,7 +107,8 @@ class FetchSessions {
   base::ShardId shard_;
   uint32_t shard_count_;
   base::Random& random_;
-  std::map<int32_t, std::shared_ptr<FetchSession>> sessions_;
+  Sessions sessions_;
+  size_t total_weight_ = 0;
 };
 
 }  // namespace stele::server

@@ -53,6 +53,31 @@ TEST_F(FetchSessionTest, a_session_id_names_its_shard) {
   for (int i = 0; i < 2; ++i) EXPECT_EQ(create({0})->id() % 3, 1);
 }
 
+TEST_F(FetchSessionTest, all_sessions_together_remember_no_more_than_their_limit) {
+  FetchSessions few{{.slots = 10, .partitions_max = 4, .total_partitions_max = 6}, base::ShardId{1}, 3, random_};
+  const auto make = [&](std::vector<int32_t> partitions) {
+    return few.create(few.open(request(std::move(partitions), 0, 0), 12, now_).wishes, false, now_);
+  };
+  const auto first = make({0, 1, 2});
+  ASSERT_TRUE(make({0, 1}));
+  EXPECT_EQ(few.total_weight(), 5U);
+  EXPECT_FALSE(make({0, 1})) << "none is smaller, none is idle";
+  EXPECT_TRUE(make({0, 1, 2})) << "a larger one takes the place of a smaller one";
+  EXPECT_EQ(few.size(), 2U);
+  EXPECT_EQ(few.open(request({3}, first->id(), 1), 12, now_).code, ErrorCode::kFetchSessionIdNotFound);
+  EXPECT_EQ(few.total_weight(), 3U) << "one that grows over the limit goes";
+  now_ += std::chrono::minutes{3};
+  EXPECT_TRUE(make({0, 1, 2, 3})) << "an idle one makes room";
+}
+
+TEST_F(FetchSessionTest, a_partition_of_an_endless_topic_name_counts_for_many) {
+  auto asked = request({0}, 0, 0);
+  const std::string name(25'600, 'n');
+  asked.topics.front().topic = name;
+  ASSERT_TRUE(sessions_.create(open(asked).wishes, false, now_));
+  EXPECT_EQ(sessions_.total_weight(), 101U);
+}
+
 TEST_F(FetchSessionTest, an_incremental_request_adds_and_forgets_partitions) {
   const int32_t id = create({0, 1})->id();
   auto asked = request({2}, id, 1);

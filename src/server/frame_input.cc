@@ -20,11 +20,15 @@ bool FrameInput::size_valid() const {
   return !size || (*size > 0 && static_cast<size_t>(*size) <= frame_bytes_max_);
 }
 
+bool FrameInput::whole() const {
+  const auto size = announced();
+  return size && *size >= 0 && end_ - begin_ >= kSizeBytes + static_cast<size_t>(*size);
+}
+
 bool FrameInput::may_read_ahead() const {
   const auto size = announced();
   if (!size || !size_valid()) return !size;
-  const bool whole = end_ - begin_ >= kSizeBytes + static_cast<size_t>(*size);
-  return !whole || end_ < buffer_->capacity() || end_ - begin_ < BufferPool::kChunkBytes;
+  return !whole() || end_ < buffer_->capacity() || end_ - begin_ < BufferPool::kChunkBytes;
 }
 
 std::optional<int16_t> FrameInput::api_key() const {

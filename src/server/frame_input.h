@@ -34,6 +34,8 @@ class FrameInput {
   void settle(Budget& budget);
 
   bool partial() const { return end_ > begin_; }
+  // A frame is there in full, and waits to be taken.
+  bool whole() const;
   // Whether to read on while the frames that are there have to wait: until one is whole and fills a buffer. Behind that
   // the peer has to wait too.
   bool may_read_ahead() const;

@@ -36,6 +36,8 @@ enum class Outcome {
   kClose,   // the connection ends once all earlier answers are out
 };
 
+class Complaints;
+
 // Where complete frames go. Called on the connection's shard.
 class RequestRouter {
  public:
@@ -44,6 +46,11 @@ class RequestRouter {
   // True: may start while earlier requests of the kind are unanswered, since it hands its work over before it first
   // suspends.
   virtual bool pipelined(int16_t api_key) const = 0;
+  // False where a request may be meant to wait for long, so that a stop does not wait for it.
+  virtual bool ends_soon(int16_t api_key) const = 0;
+  // Counts the pipelined requests that wait; while it is exhausted none is started.
+  virtual Budget& pipelined_waiters() = 0;
+  virtual Complaints& complaints() = 0;
   // Frames that are destroyed stop waiting for an answer; work handed over goes on. `request` and `response` outlive
   // the task.
   virtual base::Task<Outcome> handle(Request& request, Response& response) = 0;

@@ -27,17 +27,19 @@ std::string_view Call::keep(std::string_view text) {
 
 Outcome Call::refuse(const base::Error& error) {
   const wire::ApiInfo* api = wire::find_api(header_.request_api_key);
-  broker_.shard().log().warn("connection of {}:{} closed: {} v{} (client id \"{}\"): {}", connection_.client_address,
-                             connection_.client_port, api != nullptr ? api->name : "unknown API", version(),
-                             client_id(), error.message);
+  services_.complaints.warn("connection of {}:{} closed: {} v{} (client id \"{}\"): {}", connection_.client_address,
+                            connection_.client_port, api != nullptr ? api->name : "unknown API", version(), client_id(),
+                            error.message);
   return Outcome::kClose;
 }
 
-Router::Router(broker::BrokerShard& broker, CallLimits limits, FetchSessionLimits session_limits)
+Router::Router(broker::BrokerShard& broker, RouterLimits limits)
     : broker_(broker),
-      limits_(limits),
-      fetch_sessions_(session_limits, broker.shard().id(), broker.shard().shard_count(), broker.shard().random()),
-      services_{fetch_sessions_, fetch_waiters_, limits_} {
+      limits_(limits.calls),
+      fetch_sessions_(limits.sessions, broker.shard().id(), broker.shard().shard_count(), broker.shard().random()),
+      produce_waiters_(limits.produce_waiters_max),
+      complaints_(broker.shard().log(), broker.shard().clock(), limits.complaints_per_second),
+      services_{fetch_sessions_, fetch_waiters_, produce_waiters_, complaints_, limits_} {
   for (const Handler& handler : all_handlers()) {
     const auto key = static_cast<size_t>(handler.key);
     if (by_key_.size() <= key) by_key_.resize(key + 1);
@@ -60,12 +62,17 @@ bool Router::pipelined(int16_t api_key) const {
   return handler != nullptr && handler->pipelined;
 }
 
+bool Router::ends_soon(int16_t api_key) const {
+  const Handler* handler = find(api_key);
+  return handler != nullptr && !handler->may_wait_long;
+}
+
 base::Task<Outcome> Router::handle(Request& request, Response& response) {
   wire::Reader in{request.frame};
   auto header = wire::decode_request_header(in);
   if (!header.ok()) {
-    broker_.shard().log().warn("connection of {}:{} closed: {}", request.connection->client_address,
-                               request.connection->client_port, header.error().message);
+    complaints_.warn("connection of {}:{} closed: {}", request.connection->client_address,
+                     request.connection->client_port, header.error().message);
     co_return Outcome::kClose;
   }
   const Handler* handler = find(header->request_api_key);
@@ -73,9 +80,8 @@ base::Task<Outcome> Router::handle(Request& request, Response& response) {
                      header->request_api_version <= handler->max_version;
   const bool api_versions = header->request_api_key == static_cast<int16_t>(wire::ApiKey::kApiVersions);
   if ((!known || request.connection->controller) && !api_versions) {
-    broker_.shard().log().warn("connection of {}:{} closed: API key {} v{} is not served",
-                               request.connection->client_address, request.connection->client_port,
-                               header->request_api_key, header->request_api_version);
+    complaints_.warn("connection of {}:{} closed: API key {} v{} is not served", request.connection->client_address,
+                     request.connection->client_port, header->request_api_key, header->request_api_version);
     co_return Outcome::kClose;
   }
   co_return co_await run(*handler, *header, request.frame.subspan(in.position()), *request.connection, request.received,

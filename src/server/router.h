@@ -8,6 +8,7 @@
 
 #include "broker/broker_shard.h"
 #include "server/call.h"
+#include "server/complaints.h"
 #include "server/fetch_session.h"
 #include "server/request.h"
 
@@ -26,6 +27,7 @@ struct Handler {
   RequestClass request_class = RequestClass::kControl;
   Placement placement = Placement::kHere;
   bool pipelined = false;
+  bool may_wait_long = false;  // until something happens: records come, a group is complete
   base::Task<Outcome> (*handle)(Call& call) = nullptr;
   int16_t advertised_min = -1;  // where it differs from min_version
 };
@@ -33,15 +35,25 @@ struct Handler {
 // Every API that this broker serves, by key. Nothing else is advertised.
 std::span<const Handler> all_handlers();
 
+struct RouterLimits {
+  CallLimits calls{};
+  FetchSessionLimits sessions{};
+  size_t produce_waiters_max = 100'000;  // stele.produce.waiters.max, of one shard
+  size_t complaints_per_second = 10;     // stele.log.complaints.per.second, of one shard
+};
+
 class Router final : public RequestRouter {
  public:
-  Router(broker::BrokerShard& broker, CallLimits limits, FetchSessionLimits session_limits);
+  Router(broker::BrokerShard& broker, RouterLimits limits);
 
   // The routers of all shards, by shard; set once before the first request.
   void set_peers(std::vector<Router*> peers) { peers_ = std::move(peers); }
 
   RequestClass class_of(int16_t api_key) const override;
   bool pipelined(int16_t api_key) const override;
+  bool ends_soon(int16_t api_key) const override;
+  Budget& pipelined_waiters() override { return produce_waiters_; }
+  Complaints& complaints() override { return complaints_; }
   base::Task<Outcome> handle(Request& request, Response& response) override;
 
  private:
@@ -59,6 +71,8 @@ class Router final : public RequestRouter {
   CallLimits limits_;
   FetchSessions fetch_sessions_;
   size_t fetch_waiters_ = 0;
+  Budget produce_waiters_;
+  Complaints complaints_;
   CallServices services_;
   std::vector<const Handler*> by_key_;
   std::vector<Router*> peers_;

@@ -1,5 +1,7 @@
 #include "server/shard_server.h"
 
+#include "server/complaints.h"
+
 namespace stele::server {
 
 namespace {
@@ -13,6 +15,7 @@ ShardServer::ShardServer(io::Shard& shard, RequestRouter& router, ServerLimits l
       limits_(limits),
       on_closed_(std::move(on_closed)),
       budgets_{Budget{limits.budget_bytes[0]}, Budget{limits.budget_bytes[1]}, Budget{limits.budget_bytes[2]}},
+      none_left_(shard.executor()),
       sweeping_(shard.executor(), [](std::exception_ptr) {}),
       running_(shard.executor(), [&shard](std::exception_ptr) { shard.log().error("a connection ended by a fault"); }) {
 }
@@ -26,13 +29,30 @@ void ShardServer::serve(std::unique_ptr<io::DetachedStream> stream, ConnectionIn
 base::Task<void> ShardServer::run(std::unique_ptr<Connection> connection) {
   open_.push_back(*connection);
   ++count_;
+  if (draining_) connection->close_when_answered();
   co_await connection->run();
-  --count_;
+  if (--count_ == 0) none_left_.set();
   on_closed_(connection->info());
 }
 
 void ShardServer::close_all(const char* reason) {
   open_.for_each([reason](Connection& connection) { connection.close(reason); });
+}
+
+base::Task<void> ShardServer::drain(base::MonoTime deadline) {
+  draining_ = true;
+  open_.for_each([](Connection& connection) { connection.close_when_answered(); });
+  const auto timer = shard_.make_timer();
+  while (count_ > 0 && shard_.clock().now() < deadline) {
+    none_left_.reset();
+    timer->arm(deadline, none_left_);
+    co_await none_left_.wait();
+  }
+  if (count_ > 0) {
+    shard_.log().warn("{} connections are closed with requests in progress (stele.shutdown.timeout.ms)", count_);
+  }
+  close_all("the broker stops");
+  co_await join();
 }
 
 void ShardServer::start_sweeping() { sweeping_.spawn(sweep()); }
@@ -42,6 +62,7 @@ base::Task<void> ShardServer::sweep() {
     co_await io::sleep_until(shard_, shard_.clock().now() + kSweepEvery);
     const base::MonoTime now = shard_.clock().now();
     open_.for_each([now](Connection& connection) { connection.check_deadlines(now); });
+    router_.complaints().settle();
   }
 }
 

@@ -24,6 +24,9 @@ class ShardServer {
 
   void serve(std::unique_ptr<io::DetachedStream> stream, ConnectionInfo info);
   void close_all(const char* reason);
+  // Lets requests in progress end until the deadline, starts no further ones, then closes what is left. Returns once no
+  // connection is left.
+  base::Task<void> drain(base::MonoTime deadline);
   // Checks deadlines from time to time until cancelled.
   void start_sweeping();
   // Returns once no connection is left.
@@ -43,6 +46,8 @@ class ShardServer {
   std::array<Budget, kRequestClasses> budgets_;
   base::IntrusiveList<Connection> open_;
   size_t count_ = 0;
+  bool draining_ = false;
+  base::Signal none_left_;
   base::TaskScope sweeping_;
   base::TaskScope running_;
 };

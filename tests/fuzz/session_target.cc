@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kSlots = 3;
 constexpr size_t kPartitionsMax = 8;
+constexpr size_t kTotalMax = 15;
 
 struct Reader {
   int32_t id = 0;
@@ -59,7 +60,10 @@ void tell_of_all(Input& input, server::FetchSession& session, const std::vector<
 void fetch_sessions(base::Bytes bytes) {
   Input input{bytes};
   base::SeededRandom random{7};
-  server::FetchSessions sessions{{.slots = kSlots, .partitions_max = kPartitionsMax}, base::ShardId{1}, 3, random};
+  server::FetchSessions sessions{{.slots = kSlots, .partitions_max = kPartitionsMax, .total_partitions_max = kTotalMax},
+                                 base::ShardId{1},
+                                 3,
+                                 random};
   Reader readers[5];
   base::MonoTime now{};
   while (!input.empty()) {
@@ -77,7 +81,8 @@ void fetch_sessions(base::Bytes bytes) {
     } else {
       reader = {};
     }
-    STELE_CHECK(sessions.size() <= kSlots, "{} sessions", sessions.size());
+    STELE_CHECK(sessions.size() <= kSlots && sessions.total_weight() <= kTotalMax, "{} sessions of {} partitions",
+                sessions.size(), sessions.total_weight());
   }
 }
 

@@ -33,8 +33,9 @@ struct GroupOptions {
   int32_t initial_rebalance_delay_ms = 3'000;
   int32_t new_member_join_timeout_ms = 300'000;
   size_t max_size = std::numeric_limits<int32_t>::max();
-  size_t groups_max = std::numeric_limits<int32_t>::max();  // stele.groups.max, this coordinator's share
-  size_t offset_metadata_max = 4'096;                       // UTF-16 units, as Java counts
+  size_t groups_max = std::numeric_limits<int32_t>::max();   // stele.groups.max, this coordinator's share
+  size_t offsets_max = std::numeric_limits<int32_t>::max();  // stele.group.offsets.max, this coordinator's share
+  size_t offset_metadata_max = 4'096;                        // UTF-16 units, as Java counts
   int64_t offsets_retention_ms = 10'080LL * 60'000;
   int64_t offsets_retention_check_interval_ms = 600'000;
 };

@@ -46,11 +46,18 @@ void GroupCoordinator::commit(OffsetCommit& commit, Turn turn) {
   if (GroupMember* member = group ? group->member(commit.member_id) : nullptr) keep_alive(*group, *member, turn.now);
 
   OffsetCommitReply reply;
+  bool no_room = false;
   for (auto& topic : commit.topics) {
     auto& answered = reply.topics.emplace_back(OffsetCommitReply::Topic{topic.name, topic.id, {}});
     for (auto& partition : topic.partitions) {
       if (partition.metadata && utf16_length(*partition.metadata) > options_.offset_metadata_max) {
         answered.partitions.push_back({partition.partition, ErrorCode::kOffsetMetadataTooLarge});
+        continue;
+      }
+      if (offsets_.count() >= options_.offsets_max &&
+          !offsets_.find(commit.group_id, topic.name, partition.partition)) {
+        answered.partitions.push_back({partition.partition, ErrorCode::kInvalidCommitOffsetSize});
+        no_room = true;
         continue;
       }
       answered.partitions.push_back({partition.partition, ErrorCode::kNone});
@@ -63,6 +70,12 @@ void GroupCoordinator::commit(OffsetCommit& commit, Turn turn) {
       value.topic_id = topic.id;
       turn.out.records.emplace_back(OffsetRecord{commit.group_id, topic.name, partition.partition, std::move(value)});
     }
+  }
+  if (no_room) {
+    log_.warn(
+        "offsets of group {} are refused: {} are known to this coordinator, as many as stele.group.offsets.max "
+        "allows",
+        commit.group_id, offsets_.count());
   }
   answer(group, turn, std::move(reply));
 }

@@ -23,6 +23,20 @@ TEST_F(GroupOffsets, a_simple_consumer_commits_without_a_generation) {
   EXPECT_EQ(std::get<OffsetRecord>(record(0)), expected);
 }
 
+TEST_F(GroupOffsets, those_over_the_limit_are_refused_and_known_ones_go_on) {
+  options.offsets_max = 2;
+  start();
+  const auto commit_to = [this](const char* topic, int64_t offset) {
+    OffsetCommit one = commit_of(offset);
+    one.topics.front().name = topic;
+    return commit(one);
+  };
+  EXPECT_EQ(commit_to("a", 1), ErrorCode::kNone);
+  EXPECT_EQ(commit_to("b", 1), ErrorCode::kNone);
+  EXPECT_EQ(commit_to("c", 1), ErrorCode::kInvalidCommitOffsetSize);
+  EXPECT_EQ(commit_to("a", 2), ErrorCode::kNone);
+}
+
 TEST_F(GroupOffsets, records_have_kafkas_bytes) {
   commit(commit_of(42));
   EXPECT_EQ(base::to_hex(log.entries[0].key),

@@ -16,6 +16,7 @@ using broker::FetchItem;
 
 constexpr int16_t kFirstVersionById = 13;
 constexpr int8_t kReadCommitted = 1;
+constexpr size_t kItemsPerTurn = 512;  // of a request with many partitions; then other connections get their turn
 
 // The buffers that the answer's records lie in, charged until they are sent.
 struct Buffers {
@@ -31,9 +32,10 @@ struct Fetch {
   std::vector<bool> known;       // the partition is in the image
 };
 
-void resolve(const Call& call, Fetch& fetch) {
+base::Task<void> resolve(const Call& call, Fetch& fetch) {
   const bool by_id = call.version() >= kFirstVersionById;
   for (const FetchWish& wish : fetch.opened.wishes) {
+    if (fetch.items.size() % kItemsPerTurn == kItemsPerTurn - 1) co_await base::yield(call.broker().shard().executor());
     FetchItem& item = fetch.items.emplace_back();
     const TopicLookup found = find_topic(call, by_id, wish.key.topic, wish.key.topic_id);
     const base::PartitionIndex index{wish.key.partition};
@@ -178,12 +180,14 @@ std::vector<size_t> order_of(const Fetch& fetch) {
   return order;
 }
 
-Outcome answer(Call& call, Fetch& fetch) {
+base::Task<Outcome> answer(Call& call, Fetch& fetch) {
   auto response = call.make<wire::FetchResponse>();
   auto buffers = std::make_shared<Buffers>();
   FetchSessions::Opened& opened = fetch.opened;
   bool moved = false;
+  size_t done = 0;
   for (const size_t i : order_of(fetch)) {
+    if (++done % kItemsPerTurn == 0) co_await base::yield(call.broker().shard().executor());
     const FetchKey& key = opened.wishes[i].key;
     wire::FetchResponse::PartitionData data;
     fill(fetch.items[i], key.partition, data, *buffers, call.budget());
@@ -210,7 +214,7 @@ Outcome answer(Call& call, Fetch& fetch) {
   }
   if (opened.session) response.session_id = opened.session->id();
   if (moved && call.version() >= 16) add_node_endpoints(call, response.node_endpoints);
-  return call.respond(response, std::move(buffers));
+  co_return call.respond(response, std::move(buffers));
 }
 
 // Counted while it waits.
@@ -237,7 +241,7 @@ base::Task<Outcome> fetch(Call& call) {
   Fetch fetch{*request, call.fetch_sessions().open(*request, call.version(), shard.clock().now()), {}, {}};
   if (fetch.opened.code != ErrorCode::kNone) co_return answer_code(call, fetch.opened.code);
   const base::MonoTime deadline = call.received() + std::chrono::milliseconds{std::max(request->max_wait_ms, 0)};
-  resolve(call, fetch);
+  co_await resolve(call, fetch);
   while (true) {
     co_await read_all(call, fetch);
     int64_t bytes_missing = 0;
@@ -246,7 +250,7 @@ base::Task<Outcome> fetch(Call& call) {
     const WaitingFetch waiting{call.fetch_waiters()};
     co_await broker::wait_for_growth(call.broker(), watches_of(fetch), bytes_missing, deadline);
   }
-  co_return answer(call, fetch);
+  co_return co_await answer(call, fetch);
 }
 
 }  // namespace stele::server::handlers

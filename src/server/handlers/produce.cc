@@ -110,7 +110,11 @@ base::Task<Outcome> produce(Call& call) {
   const auto job = broker::ProduceJob::start(call.broker(), items_of(call, *request),
                                              {.origin = record::AppendOrigin::kClient, .version = call.version()},
                                              std::make_unique<HeldFrame>(call.lease()));
-  if (!job->done.is_set()) co_await job->done.wait();
+  if (!job->done.is_set()) {
+    BudgetCharge waiting;
+    waiting.add(call.produce_waiters(), 1);
+    co_await job->done.wait();
+  }
 
   auto response = call.make<wire::ProduceResponse>();
   size_t next = 0;
