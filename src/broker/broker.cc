@@ -49,6 +49,7 @@ Broker::Broker(BrokerShard& control)
       dirs_(control.shard()),
       opening_(control, dirs_, [this](HostOutcome outcome) { return hosted(std::move(outcome)); }),
       progress_signal_(control.shard().executor()),
+      checkpointed_(control.shard().executor()),
       fatal_(control.shard().executor()),
       background_(control.shard().executor(), [this](std::exception_ptr fault) {
         control_.home().on_fault(fault);
@@ -217,6 +218,9 @@ base::Task<base::Result<void>> Broker::start(BrokerOptions options) {
   STELE_CO_TRY(co_await prepare_shards());
   STELE_CO_TRY(co_await register_here());
   STELE_CO_TRY(co_await host_found());
+  bool strays = false;
+  for (size_t i = 0; i < dirs_.size(); ++i) strays |= dirs_.strays(i) > 0;
+  if (strays) co_await write_checkpoints(true);  // as remove_topics() does
   controller_->follow(&progress_signal_);
   background_.spawn(follow());
   co_await opening_.wait(control_.shard().clock().now() + kPatience);

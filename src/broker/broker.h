@@ -113,6 +113,7 @@ class Broker final : public ControlPlane {
   // What time brings.
   base::Task<void> keep_alive();
   base::Task<void> keep_checkpoints();
+  base::Task<void> write_checkpoints(bool all);
   base::Task<void> keep_tidy();
 
   base::Task<bool> dir_failed(size_t log_dir, std::string reason);
@@ -155,7 +156,9 @@ class Broker final : public ControlPlane {
   std::map<PartitionKey, Starved> starved_;
   std::vector<SpaceLevel> told_space_;  // what the shards know, by log dir
   bool serving_ = false;
-  bool finding_ = false;  // plan_topic() is about what earlier starts placed
+  bool checkpointing_ = false;
+  base::Signal checkpointed_;  // set when no longer so
+  bool finding_ = false;       // plan_topic() is about what earlier starts placed
   std::function<void()> complete_listener_;
   base::Signal fatal_;
   std::string fatal_reason_;

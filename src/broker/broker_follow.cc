@@ -175,6 +175,7 @@ base::Task<void> Broker::hosted(HostOutcome outcome) {
 }
 
 base::Task<void> Broker::remove_topics(const metadata::Changes& changes) {
+  bool any = false;
   for (const auto& [id, name] : changes.topics_deleted) {
     std::vector<std::pair<PartitionKey, base::ShardId>> gone;
     shards_.for_each_from({id, base::PartitionIndex{0}}, [&, topic = id](const PartitionKey& key, base::ShardId shard) {
@@ -196,12 +197,15 @@ base::Task<void> Broker::remove_topics(const metadata::Changes& changes) {
         control_.shard().log().error("{}-{}: not removed: {}", name, key.partition.value(), removed.error().message);
         continue;
       }
+      any = true;
       --per_dir_[removed->log_dir];
       dirs_.forget(removed->log_dir, {name, key.partition});
       if (removed->directory.empty()) continue;
       background_.spawn(remove_later(*std::move(removed), std::chrono::milliseconds{rules.log.file_delete_delay_ms}));
     }
   }
+  // They go by name: what they said of these would be believed of a topic that is made again under its name.
+  if (any) co_await write_checkpoints(true);
 }
 
 base::Task<void> Broker::remove_later(Removed removed, base::Duration delay) {
@@ -256,9 +260,18 @@ base::Task<void> Broker::keep_checkpoints() {
     co_await io::sleep_until(control_.shard(), control_.shard().clock().now() + often);
     const bool all = control_.shard().clock().now() - last_all >= seldom;
     if (all) last_all = control_.shard().clock().now();
-    const auto now = co_await standings();
-    for (const size_t failed : co_await dirs_.checkpoint(now, all)) co_await dir_is_offline(failed);
+    co_await write_checkpoints(all);
   }
+}
+
+// One at a time, each with what stands when it begins.
+base::Task<void> Broker::write_checkpoints(bool all) {
+  while (checkpointing_) co_await checkpointed_.wait();
+  checkpointing_ = true;
+  const auto now = co_await standings();
+  for (const size_t failed : co_await dirs_.checkpoint(now, all)) co_await dir_is_offline(failed);
+  checkpointing_ = false;
+  checkpointed_.set();
 }
 
 base::Task<std::vector<Standing>> Broker::standings() {
