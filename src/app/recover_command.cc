@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "app/common_options.h"
 #include "app/shard_work.h"
@@ -20,7 +21,23 @@ constexpr size_t kAtOnce = 4;
 
 struct RecoverArguments {
   std::vector<std::string> paths;
+  bool json = false;
 };
+
+std::string text_of(const std::string& path, const log::JournalReplay& done, bool json) {
+  if (json) {
+    nlohmann::ordered_json document;
+    document["kind"] = "log_dir";
+    document["path"] = path;
+    document["journal"] = done.found;
+    document["records"] = done.records;
+    document["partitions"] = done.partitions;
+    return document.dump();
+  }
+  if (!done.found) return fmt::format("{}: no journal, nothing to do", path);
+  return fmt::format("{}: {} records put back into {} partitions, the journal is removed", path,
+                     human_count(static_cast<uint64_t>(done.records)), human_count(done.partitions));
+}
 
 base::Task<base::Result<log::JournalReplay>> recover(io::Shard& shard, std::string path) {
   STELE_CO_TRY_ASSIGN(const std::unique_ptr<log::LogDir> dir, co_await log::LogDir::open(shard, path));
@@ -37,18 +54,13 @@ base::Task<int> recover_all(io::Shard& shard, const RecoverArguments& arguments)
   for (const std::string& given : arguments.paths) {
     std::error_code error;
     const std::string path = std::filesystem::canonical(given, error).string();
-    if (error) co_return report_usage(fmt::format("cannot read {}: {}", given, error.message()), false);
+    if (error) co_return report_usage(fmt::format("cannot read {}: {}", given, error.message()), arguments.json);
     const auto done = co_await recover(shard, path);
     if (!done.ok() && done.code() == base::ErrorCode::kInvalidRequest) {
-      co_return report_usage(done.error().message, false);
+      co_return report_usage(done.error().message, arguments.json);
     }
-    if (!done.ok()) co_return report(done.error(), false);
-    if (done->found) {
-      print_line(fmt::format("{}: {} records put back into {} partitions, the journal is removed", path,
-                             human_count(static_cast<uint64_t>(done->records)), human_count(done->partitions)));
-    } else {
-      print_line(fmt::format("{}: no journal, nothing to do", path));
-    }
+    if (!done.ok()) co_return report(done.error(), arguments.json);
+    print_line(text_of(path, *done, arguments.json));
   }
   co_return kExitOk;
 }
@@ -60,6 +72,7 @@ void add_recover_command(CLI::App& log, Chosen& chosen) {
   CLI::App* recover = log.add_subcommand(
       "recover", "Empty the journal that a crash of a broker with stele.durability=synced left in log dirs");
   recover->add_option("path", arguments->paths, "log dirs; no broker runs on them")->required();
+  add_json_option(*recover, arguments->json);
   recover->callback([&chosen, arguments] {
     chosen = [arguments] {
       return run_on_shard([&arguments](io::Shard& shard) { return recover_all(shard, *arguments); });
