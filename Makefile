@@ -1,7 +1,7 @@
 # What one can do with Stele's sources. `make help` lists it; scripts/install brings what a fresh Debian 12 lacks.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run sim mutants test chaos test-asan test-tsan fuzz lint format docs clean install-build install-peers
+.PHONY: help build run sim mutants test chaos test-asan test-tsan fuzz lint format docs clean bench bench-quick install-build install-peers
 
 # A clone in another folder finds what this one has compiled.
 export CCACHE_BASEDIR ?= $(CURDIR)
@@ -56,6 +56,12 @@ sim: build  ## SEEDS=n whole brokers in the simulated world (1,000 by default; F
 
 mutants: install-build  ## one known bug put back at a time: how many seeds until the simulator sees it (NAMES="a b" for some)
 	tests/mutants/run --jobs $(JOBS) $(NAMES)
+
+bench-quick: install-build install-peers build/release/build.ninja  ## the five main loads beside Kafka and two floors, in under three minutes
+	bench/run --quick
+
+bench: install-build install-peers build/release/build.ninja  ## every load, unattended; tables and charts into docs/benchmarks.md and docs/benchmarks
+	bench/run --all --docs
 
 lint: build/release/build.ninja  ## house checks, format, clang-tidy on what differs from main (ALL=1 for all sources)
 	ctest --test-dir build/release --output-on-failure -R '^check_'

@@ -1,0 +1,1 @@
+"""What bench/run is made of: systems as processes, loads, tables, charts."""

@@ -1,0 +1,63 @@
+"""Tables in Markdown, out of the JSON of a run."""
+from . import rounds
+
+COLUMNS = {
+    "cpu_per_gb": ("CPU-s/GB", "{:.2f}"),
+    "machine_per_gb": ("whole machine, CPU-s/GB", "{:.2f}"),
+    "mb_per_s": ("MB/s", "{:.0f}"),
+    "requests_per_cpu_s": ("requests per CPU-s", "{:,.0f}"),
+    "requests_per_s": ("requests/s", "{:,.0f}"),
+    "p50_us": ("p50 µs", "{:,.0f}"),
+    "p99_us": ("p99 µs", "{:,.0f}"),
+    "p999_us": ("p99.9 µs", "{:,.0f}"),
+    "resident_mb": ("resident MB", "{:,.0f}"),
+}
+SHOWN = {
+    "gb": ("cpu_per_gb", "machine_per_gb", "mb_per_s", "p50_us", "p99_us", "resident_mb"),
+    "requests": ("requests_per_cpu_s", "requests_per_s", "p50_us", "p99_us", "resident_mb"),
+    "latency": ("p50_us", "p99_us", "p999_us", "requests_per_cpu_s", "resident_mb"),
+}
+
+
+def table(head, lines):
+    return "\n".join(["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)] + ["| " + " | ".join(line) + " |" for line in lines])
+
+
+def ratio(value, base):
+    return f"{value / base:.2f}" if base else "–"
+
+
+def load_table(unit, results, spread=True):
+    """`results` {system: [round]}. The last columns compare the first figure with Kafka's and with the second floor's."""
+    shown = SHOWN[unit]
+    medians = {name: rounds.medians(found) for name, found in results.items() if found}
+    others = [name for name in ("kafka", "floor-loop") if name in medians]
+    lines = []
+    for name, found in medians.items():
+        line = [name]
+        for figure in shown:
+            middle, low, high = found[figure]
+            form = COLUMNS[figure][1]
+            line.append(form.format(middle) + (f" ({form.format(low)}–{form.format(high)})" if spread and figure == shown[0] else ""))
+        line += ["1" if other == name else ratio(found[shown[0]][0], medians[other][shown[0]][0]) for other in others]
+        lines.append(line)
+    return table(["", *(COLUMNS[f][0] for f in shown), *(f"/ {other}" for other in others)], lines)
+
+
+def page(run):
+    """The generated part of docs/benchmarks.md, or the whole of what `bench/run` prints."""
+    machine = run["machine"]
+    out = [f"{machine['date']}, revision {machine['revision']}: {machine['processor']}, {machine['cores']} cores shared with the load, "
+           f"{machine['memory_gib']} GiB, Linux {machine['kernel']}, {machine['java']}. Medians of {run['rounds']} rounds"
+           " (smallest–largest).", ""]
+    for load in run["loads"]:
+        out += [f"**{load['title']}**" + (f" Target: {load['target']}." if load.get("target") else ""), ""]
+        out += [load_table(load["unit"], load["results"]) if "results" in load else table(load["head"], load["lines"]), ""]
+    return "\n".join(out)
+
+
+def write_between_markers(path, text):
+    begin, end = "<!-- begin: written by bench/run -->", "<!-- end: written by bench/run -->"
+    old = path.read_text()
+    head, rest = old.split(begin, 1)
+    path.write_text(head + begin + "\n" + text.rstrip() + "\n" + end + rest.split(end, 1)[1])
