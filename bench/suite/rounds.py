@@ -4,7 +4,7 @@ import sys
 import tempfile
 import time
 
-from . import systems
+from . import loads, systems
 
 
 def say(text):
@@ -19,6 +19,7 @@ class Rounds:
         self._temporary = tempfile.TemporaryDirectory(prefix="stele-bench-", dir=directory)
         self.directory = self._temporary.name
         self._running = {}
+        self._peaks = {}
 
     def __enter__(self):
         return self
@@ -34,51 +35,77 @@ class Rounds:
 
     def system(self, name, settings=None):
         if name not in self._running:
-            self._running[name] = systems.make(name, f"{self.directory}/{name}", settings).start()
+            self._running[name] = system = systems.make(name, f"{self.directory}/{name}", settings).start()
+            if name == "kafka":
+                self._one_round(system, ["--topic", "warm-up", *loads.JVM_WARM])
         return self._running[name]
 
     def run(self, load):
         """{system: [result of each round]}"""
-        names = [name for name in self.names if name in load.systems]
-        amount = load.amount * (load.long if self.long else 1)
+        begun = time.monotonic()
         if load.settings:
             self.shut_down()
-        running = {name: self.system(name, load.settings.get(name.split("-")[0])) for name in names}
-        results = {name: [] for name in names}
-        begun = time.monotonic()
-        for name, system in running.items():
-            if load.kind == "fetch":
-                system.load("produce", "--create", "--topic", load.name, "--bytes", load.data)
-                system.load("fetch", "--topic", load.name, "--check")
-            elif name.startswith("kafka"):
-                self._produce(system, load, f"{load.name}-warm", load.jvm_warm * load.amount)
-        for number in range(self.rounds):
-            for name, system in running.items():
-                if load.kind == "fetch":
-                    result = system.load("fetch", "--topic", load.name, "--bytes", amount, "--warm-bytes", load.warm,
-                                         "--readers", load.arguments["readers"])
-                else:
-                    times = 1 if name.startswith("kafka") else load.fast
-                    result = self._produce(system, load, f"{load.name}-{number}", amount * times)
-                results[name].append(result)
-                say(f"  {load.name} round {number + 1} {name:14s} {summary(load, result)}")
-        if load.kind == "fetch":
-            for system in running.values():
-                system.end_round(load.name)
+        running = {name: self.system(name, load.settings.get(name)) for name in self.names if name in load.systems}
+        results = self._fetch_rounds(load, running) if load.kind == "fetch" else self._produce_rounds(load, running)
         if load.settings:
             self.shut_down()
         say(f"  {load.name}: {time.monotonic() - begun:.0f} s")
         return results
 
-    def _produce(self, system, load, topic, amount):
+    def _rounds(self, load, running, once):
+        results = {name: [] for name in running}
+        for number in range(self.rounds):
+            for name, system in running.items():
+                result = once(name, system, number)
+                results[name].append(result)
+                say(f"  {load.name} round {number + 1} {name:14s} {summary(load, result)}")
+        return results
+
+    def _fetch_rounds(self, load, running):
+        for system in running.values():
+            system.load("produce", "--create", "--topic", load.name, "--bytes", load.data)
+            system.load("fetch", "--topic", load.name, "--check")
+
+        def once(_, system, __):
+            return system.load("fetch", "--topic", load.name, "--bytes", load.amount * (load.long if self.long else 1), "--warm-bytes",
+                               load.warm, "--readers", load.arguments["readers"])
+        results = self._rounds(load, running, once)
+        for system in running.values():
+            system.end_round(load.name)
+        return results
+
+    def _produce_rounds(self, load, running):
+        amount = load.amount * (load.long if self.long else 1)
+        if load.peak_of:
+            amount = round(load.share * self.peak(load.peak_of))
+        if "kafka" in running and not load.settings:
+            self._one_round(running["kafka"], ["--topic", f"{load.name}-warm", *load.produce_arguments(amount, load.warm)])
+
+        def once(name, system, number):
+            times = 1 if name in load.slow else load.fast
+            return self._one_round(system, ["--topic", f"{load.name}-{number}", *load.produce_arguments(amount * times, load.warm)])
+        results = self._rounds(load, running, once)
+        if "kafka" in results:
+            self._peaks[load.name] = statistics.median(r["requests"] / r["seconds"] for r in results["kafka"])
+        return results
+
+    def peak(self, name):
+        """Requests a second that Kafka takes in the closed loop of that load, in this run."""
+        if name not in self._peaks:
+            load = loads.by_name(name)
+            kafka = self.system("kafka")
+            for number in range(3):
+                result = self._one_round(kafka, ["--topic", f"peak-{name}-{number}", *load.produce_arguments(load.amount, load.warm)])
+            self._peaks[name] = result["requests"] / result["seconds"]
+            say(f"  Kafka's peak, {name}: {self._peaks[name]:.0f} requests/s")
+        return self._peaks[name]
+
+    def _one_round(self, system, arguments):
         system.begin_round()
         try:
-            arguments = load.produce_arguments(amount, load.warm)
-            if not system.bare:
-                arguments += ["--create"]
-            return system.load("produce", "--topic", topic, *arguments)
+            return system.load("produce", *arguments, *([] if system.bare else ["--create"]))
         finally:
-            system.end_round(topic)
+            system.end_round(arguments[1])
 
 
 def figures(result):
@@ -107,6 +134,6 @@ def medians(results):
 
 def summary(load, result):
     f = figures(result)
-    if load.unit == "gb":
+    if load.unit in ("gb", "rate"):
         return f"{f['cpu_per_gb']:.3f} CPU-s/GB {f['mb_per_s']:.0f} MB/s p99 {f['p99_us']:.0f} us"
     return f"{f['requests_per_cpu_s']:.0f} /CPU-s {f['requests_per_s']:.0f} /s p50 {f['p50_us']:.0f} p99 {f['p99_us']:.0f} us"

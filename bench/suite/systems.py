@@ -20,7 +20,7 @@ HEAP = ["-Xmx1G", "-Xms1G"]
 PERFORMANCE = ["-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
                "-XX:+ExplicitGCInvokesConcurrent", "-XX:MaxInlineLevel=15", "-Djava.awt.headless=true"]
 # Topics of earlier rounds shall leave the disk and the page cache before the next round; nothing that is measured looks at it.
-DELETE_SOON = {"log.segment.delete.delay.ms": "1000"}
+DELETE_SOON = {"log.segment.delete.delay.ms": "100"}
 
 
 class Kafka(peers.KafkaBroker):

@@ -14,8 +14,9 @@ COLUMNS = {
 }
 SHOWN = {
     "gb": ("cpu_per_gb", "machine_per_gb", "mb_per_s", "p50_us", "p99_us", "resident_mb"),
+    "rate": ("mb_per_s", "p50_us", "p99_us", "cpu_per_gb", "machine_per_gb"),
     "requests": ("requests_per_cpu_s", "requests_per_s", "p50_us", "p99_us", "resident_mb"),
-    "latency": ("p50_us", "p99_us", "p999_us", "requests_per_cpu_s", "resident_mb"),
+    "latency": ("p50_us", "p99_us", "p999_us", "requests_per_cpu_s"),
 }
 
 
@@ -27,19 +28,21 @@ def ratio(value, base):
     return f"{value / base:.2f}" if base else "–"
 
 
-def load_table(unit, results, spread=True):
-    """`results` {system: [round]}. The last columns compare the first figure with Kafka's and with the second floor's."""
+def load_table(unit, results):
+    """`results` {system: [round]}. The last columns compare the first figure, or the three of a latency, with those of other systems."""
     shown = SHOWN[unit]
     medians = {name: rounds.medians(found) for name, found in results.items() if found}
-    others = [name for name in ("kafka", "floor-loop") if name in medians]
+    others = [name for name in ("kafka", "kafka-sync", "floor-loop") if name in medians]
+    compared = shown[:3] if unit == "latency" else shown[:1]
     lines = []
     for name, found in medians.items():
         line = [name]
         for figure in shown:
             middle, low, high = found[figure]
             form = COLUMNS[figure][1]
-            line.append(form.format(middle) + (f" ({form.format(low)}–{form.format(high)})" if spread and figure == shown[0] else ""))
-        line += ["1" if other == name else ratio(found[shown[0]][0], medians[other][shown[0]][0]) for other in others]
+            line.append(form.format(middle) + (f" ({form.format(low)}–{form.format(high)})" if figure in compared else ""))
+        for other in others:
+            line.append("1" if other == name else ", ".join(ratio(found[f][0], medians[other][f][0]) for f in compared))
         lines.append(line)
     return table(["", *(COLUMNS[f][0] for f in shown), *(f"/ {other}" for other in others)], lines)
 
