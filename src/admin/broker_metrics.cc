@@ -50,9 +50,9 @@ constexpr PerDir kPerDir[] = {
 
 void add_start(MetricsText& text, const broker::StartProgress& progress) {
   text.gauge("stele_broker_serving", "1 while clients are served, from the partitions that are open.");
-  text.sample(progress.serving ? 1 : 0);
+  text.sample(uint64_t{progress.serving});
   text.gauge("stele_broker_ready", "1 once every partition is open, or could not be opened.");
-  text.sample(progress.complete() ? 1 : 0);
+  text.sample(uint64_t{progress.complete()});
 }
 
 void add_log_dirs(MetricsText& text, const std::vector<DirStatus>& dirs) {
@@ -61,7 +61,7 @@ void add_log_dirs(MetricsText& text, const std::vector<DirStatus>& dirs) {
   for (const DirStatus& dir : dirs) offline += dir.online ? 0 : 1;
   text.sample(offline);
   text.gauge("kafka_log_logmanager_logdirectoryoffline", "1 where the log dir failed.");
-  for (const DirStatus& dir : dirs) text.sample(dir.online ? 0 : 1, {{"logdirectory", dir.path}});
+  for (const DirStatus& dir : dirs) text.sample(uint64_t{!dir.online}, {{"logdirectory", dir.path}});
   for (const PerDir& metric : kPerDir) {
     if (metric.counter) {
       text.counter(metric.name, metric.help);
@@ -72,7 +72,7 @@ void add_log_dirs(MetricsText& text, const std::vector<DirStatus>& dirs) {
   }
   text.gauge("stele_log_dir_failure_info", "1 with the write or sync that failed as `reason`; absent while online.");
   for (const DirStatus& dir : dirs) {
-    if (!dir.online) text.sample(1, {{"dir", dir.path}, {"reason", dir.failure}});
+    if (!dir.online) text.sample(uint64_t{1}, {{"dir", dir.path}, {"reason", dir.failure}});
   }
 }
 

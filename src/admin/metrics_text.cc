@@ -30,15 +30,23 @@ void MetricsText::begin(std::string_view name, std::string_view help, std::strin
   text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, escaped(help, false), name, type);
 }
 
-void MetricsText::sample(uint64_t value, Labels labels) {
+void MetricsText::sample(uint64_t value, Labels labels) { add("", fmt::to_string(value), labels); }
+void MetricsText::sample(double value, Labels labels) { add("", fmt::format("{:.6g}", value), labels); }
+void MetricsText::sample_sum(double value, Labels labels) { add("_sum", fmt::format("{:.6f}", value), labels); }
+void MetricsText::sample_count(uint64_t value, Labels labels) { add("_count", fmt::to_string(value), labels); }
+
+void MetricsText::add(std::string_view suffix, const std::string& value, Labels labels) {
   text_ += name_;
+  text_ += suffix;
   char before = '{';
   for (const auto& [label, content] : labels) {
     text_ += fmt::format("{}{}=\"{}\"", before, label, escaped(content, true));
     before = ',';
   }
   if (before == ',') text_ += '}';
-  text_ += fmt::format(" {}\n", value);
+  text_ += ' ';
+  text_ += value;
+  text_ += '\n';
 }
 
 }  // namespace stele::admin

@@ -21,10 +21,16 @@ class MetricsText {
   void gauge(std::string_view name, std::string_view help) { begin(name, help, "gauge"); }
   // Only rises, from 0 at the start of the process. The name ends in "_total".
   void counter(std::string_view name, std::string_view help) { begin(name, help, "counter"); }
+  // Quantiles, as samples with the label "quantile", then _sum and _count of all.
+  void summary(std::string_view name, std::string_view help) { begin(name, help, "summary"); }
   void sample(uint64_t value, Labels labels = {});
+  void sample(double value, Labels labels = {});
+  void sample_sum(double value, Labels labels);
+  void sample_count(uint64_t value, Labels labels);
   const std::string& text() const { return text_; }
 
  private:
+  void add(std::string_view suffix, const std::string& value, Labels labels);
   void begin(std::string_view name, std::string_view help, std::string_view type);
 
   std::string name_;

@@ -9,10 +9,13 @@
 
 #include "admin/broker_metrics.h"
 #include "app/broker_command.h"
+#include "app/stats.h"
 
 namespace stele::app {
 
 namespace {
+
+constexpr base::Duration kQuantileSpan = std::chrono::minutes{1};
 
 // A stream on its way from the acceptor to the shard that will serve it.
 struct DeliverMail final : io::Mail {
@@ -315,9 +318,44 @@ StartReport BrokerProcess::report() const {
   return out;
 }
 
+base::Task<std::vector<admin::ShardReport>> BrokerProcess::shard_reports() {
+  std::vector<admin::ShardReport> reports;
+  for (ShardParts& parts : parts_) {
+    ShardParts* of = &parts;
+    reports.push_back(co_await io::run_on(*shards_.front(), parts.broker->home(), [of]() { return report_here(*of); }));
+  }
+  co_return reports;
+}
+
+base::Task<admin::ShardReport> BrokerProcess::report_here(const ShardParts& parts) {
+  co_return admin::report_shard(*parts.server, *parts.router, *parts.broker);
+}
+
+// The difference to a state that is one to two kQuantileSpans old, where somebody asks often enough.
+server::Traffic BrokerProcess::lately(const server::Traffic& all) {
+  const base::MonoTime now = shards_.front()->clock().now();
+  if (now - newer_mark_.at >= kQuantileSpan) {
+    older_mark_ = std::move(newer_mark_);
+    newer_mark_.at = now;
+    newer_mark_.traffic = all.since({});
+  }
+  return all.since(older_mark_.traffic);
+}
+
 base::Task<std::string> BrokerProcess::metrics() {
   admin::MetricsText text;
   admin::add_start(text, broker_->progress());
+  const std::vector<admin::ShardReport> shards = co_await shard_reports();
+  server::Traffic all;
+  std::map<std::string, admin::TopicReport> topics;
+  for (const admin::ShardReport& shard : shards) {
+    all.merge(shard.traffic);
+    for (const auto& [name, topic] : shard.topics) topics[name] += topic;
+  }
+  admin::add_requests(text, all, lately(all));
+  admin::add_topics(text, topics);
+  admin::add_shards(text, shards);
+  if (const metadata::ImagePtr image = broker_->controller().image()) admin::add_controller(text, *image);
   const auto dirs = co_await broker_->dir_status();
   admin::add_log_dirs(text, dirs);
   co_return text.text();
@@ -336,9 +374,16 @@ base::Task<io::HttpResponse> BrokerProcess::answer_http(io::HttpRequest request)
   } else if (request.target == "/metrics") {
     response.content_type = admin::kMetricsContentType;
     response.body = co_await metrics();
+  } else if (request.target == "/stats") {
+    response.content_type = "application/json";
+    response.body = stats_text({.version = STELE_VERSION,
+                                .node = broker_->identity().id.value(),
+                                .cluster = broker_->identity().cluster_id,
+                                .at = shards_.front()->clock().now()},
+                               co_await shard_reports());
   } else {
     response.status = 404;
-    response.body = "there is /live, /ready and /metrics\n";
+    response.body = "there is /live, /ready, /metrics and /stats\n";
   }
   co_return response;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "admin/http_server.h"
+#include "admin/shard_report.h"
 #include "broker/broker.h"
 #include "config/broker_config.h"
 #include "io/shard.h"
@@ -57,6 +58,8 @@ class BrokerProcess {
   broker::BrokerShard& shard(base::ShardId id) { return *parts_.at(id.value()).broker; }
   // The text of /metrics.
   base::Task<std::string> metrics();
+  // What every shard says of itself, by shard.
+  base::Task<std::vector<admin::ShardReport>> shard_reports();
   const server::ShardServer& server(base::ShardId shard) const { return *parts_.at(shard.value()).server; }
 
  private:
@@ -77,6 +80,8 @@ class BrokerProcess {
   std::vector<metadata::Endpoint> advertised() const;
   std::vector<metadata::Endpoint> controller_endpoints() const;
   base::Task<io::HttpResponse> answer_http(io::HttpRequest request);
+  static base::Task<admin::ShardReport> report_here(const ShardParts& parts);
+  server::Traffic lately(const server::Traffic& all);
   int fail(const char* what, const base::Error& error, int otherwise);
   void say_ready();
   StartReport report() const;
@@ -89,6 +94,13 @@ class BrokerProcess {
   std::unique_ptr<admin::HttpServer> http_;
   std::map<std::string, uint16_t> ports_;
   std::function<void(const StartReport&)> on_ready_;
+  // What had been served when /metrics was read a minute or two ago, and since then.
+  struct Mark {
+    base::MonoTime at;
+    server::Traffic traffic;
+  };
+  Mark older_mark_;
+  Mark newer_mark_;
   const char* start_kind_ = "unclean";  // what the ready line says of the log dirs as they were found
 };
 

@@ -26,6 +26,7 @@ void add_topic_commands(CLI::App& program, Chosen& chosen);
 void add_produce_command(CLI::App& program, Chosen& chosen);
 void add_consume_command(CLI::App& program, Chosen& chosen);
 void add_log_commands(CLI::App& program, Chosen& chosen);
+void add_top_command(CLI::App& program, Chosen& chosen);
 void add_docs_commands(CLI::App& program, Chosen& chosen);
 void add_help_command(CLI::App& program, Chosen& chosen);
 

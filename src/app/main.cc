@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   stele::app::add_consume_command(program, chosen);
   stele::app::add_log_commands(program, chosen);
   stele::app::add_format_command(program, chosen);
+  stele::app::add_top_command(program, chosen);
   stele::app::add_docs_commands(program, chosen);
   stele::app::add_help_command(program, chosen);
   if (argc == 1) {

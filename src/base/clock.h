@@ -18,11 +18,13 @@ struct MonoClock {
 using Duration = MonoClock::duration;
 using MonoTime = MonoClock::time_point;
 
-// Stands still within one turn of an event loop.
 class Clock {
  public:
   virtual ~Clock() = default;
+  // Stands still within one turn of an event loop.
   virtual MonoTime now() const = 0;
+  // Now, whatever the turn: for measuring.
+  virtual MonoTime read() const = 0;
   virtual Timestamp wall() const = 0;  // milliseconds since 1970
 };
 

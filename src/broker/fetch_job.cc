@@ -52,6 +52,7 @@ base::Task<void> fetch_one(BrokerShard& at, FetchItem& item, FetchParams params,
   }
   if (at.shard().maybe("fetch.late_answer")) co_await base::yield(at.shard().executor());
   item.records = read->batches;
+  partition->count_read(item.records.size());
   item.buffer = std::move(read->buffer);
   if (!params.read_committed) co_return;
   auto aborted = co_await log.aborted_transactions(item.offset, read->next_offset);

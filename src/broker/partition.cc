@@ -1,6 +1,22 @@
 #include "broker/partition.h"
 
+#include <algorithm>
+
 namespace stele::broker {
+
+void SlowestAppend::note(base::MonoTime now, base::Duration took) {
+  if (now - since_ >= kSpan) {
+    before_ = now - since_ < 2 * kSpan ? slowest_ : base::Duration{0};
+    slowest_ = base::Duration{0};
+    since_ = now;
+  }
+  slowest_ = std::max(slowest_, took);
+}
+
+base::Duration SlowestAppend::of_late(base::MonoTime now) const {
+  if (now - since_ >= 2 * kSpan) return base::Duration{0};
+  return std::max(slowest_, before_);
+}
 
 Partition::Partition(PartitionKey key, log::TopicPartition topic_partition, PartitionState state, PartitionRules rules)
     : key_(key), topic_partition_(std::move(topic_partition)), name_(topic_partition_.to_string()), state_(state) {
@@ -51,7 +67,8 @@ base::Offset Partition::last_stable_offset() const {
 AppendResult Partition::append(base::MutableBytes records, record::AppendOrigin origin, int16_t produce_version,
                                base::Timestamp now, record::Decompressor& decompressor, base::ByteVector& rebuilt) {
   AppendResult result;
-  const auto reject = [&result](base::ErrorCode code, std::string message) {
+  const auto reject = [this, &result](base::ErrorCode code, std::string message) {
+    ++traffic_.refused;
     result.code = code;
     result.message = std::move(message);
     return result;
@@ -95,6 +112,10 @@ AppendResult Partition::append(base::MutableBytes records, record::AppendOrigin 
        .origin = origin == record::AppendOrigin::kClient ? log::Origin::kClient : log::Origin::kCoordinator,
        .now = now});
   if (!appended.ok()) return reject(appended.error().code, appended.error().message);
+  if (!appended->duplicate) {
+    traffic_.records_in += static_cast<uint64_t>(validated->record_count);
+    traffic_.bytes_in += batch.size();
+  }
   result.base_offset = appended->base_offset;
   result.last_offset = appended->last_offset;
   // A repeated batch is answered with the time that the first one had (kafka-observed.md, Produce).

@@ -1,6 +1,7 @@
 // One partition that this broker hosts: its log, its high watermark, and who waits for it to grow.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,6 +44,28 @@ struct AppendResult {
   base::Offset log_start_offset = base::kNoOffset;
 };
 
+// Since the partition was opened.
+struct PartitionTraffic {
+  uint64_t records_in = 0;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  uint64_t refused = 0;  // batches of clients that were not appended
+};
+
+// The longest that a batch took of late until it counted.
+class SlowestAppend {
+ public:
+  static constexpr base::Duration kSpan = std::chrono::seconds{10};
+  void note(base::MonoTime now, base::Duration took);
+  // Of the last one to two spans.
+  base::Duration of_late(base::MonoTime now) const;
+
+ private:
+  base::MonoTime since_;
+  base::Duration slowest_{0};
+  base::Duration before_{0};
+};
+
 class Partition;
 
 // Waits in a partition until so many further bytes can be read there, or its state changes. One signal may serve many.
@@ -78,6 +101,11 @@ class Partition final : public log::LogObserver {
   bool offline() const { return offline_; }
   // Appends that were refused for want of space.
   uint64_t refused_for_space() const { return refused_for_space_; }
+
+  const PartitionTraffic& traffic() const { return traffic_; }
+  void count_read(size_t bytes) { traffic_.bytes_out += bytes; }
+  SlowestAppend& slowest_append() { return slowest_append_; }
+  const SlowestAppend& slowest_append() const { return slowest_append_; }
 
   const PartitionKey& key() const { return key_; }
   const std::string& name() const { return name_; }  // "topic-0"
@@ -120,6 +148,8 @@ class Partition final : public log::LogObserver {
   bool offline_ = false;
   SpaceLevel space_ = SpaceLevel::kEnough;
   uint64_t refused_for_space_ = 0;
+  PartitionTraffic traffic_;
+  SlowestAppend slowest_append_;
   PartitionRules rules_;
   size_t log_dir_ = 0;
   std::unique_ptr<log::PartitionLog> log_;

@@ -57,6 +57,7 @@ std::shared_ptr<ProduceJob> ProduceJob::start(BrokerShard& home, std::vector<Pro
 
 base::Task<void> ProduceJob::run(std::shared_ptr<ProduceJob> job, BrokerShard& at, BrokerShard& home, Indices mine) {
   const base::Timestamp now = at.shard().clock().wall();
+  const base::MonoTime begun = at.shard().clock().now();
   std::vector<std::shared_ptr<Partition>> partitions;
   for (size_t i : mine) {
     ProduceItem& item = job->items[i];
@@ -73,6 +74,8 @@ base::Task<void> ProduceJob::run(std::shared_ptr<ProduceJob> job, BrokerShard& a
     ProduceItem& item = job->items[mine[i]];
     if (item.result.code != base::ErrorCode::kNone) continue;
     auto counted = co_await partitions[i]->log()->wait_counted(item.result.last_offset);
+    const base::MonoTime ended = at.shard().clock().now();
+    partitions[i]->slowest_append().note(ended, ended - begun);
     if (!counted.ok()) {
       item.result.code = counted.error().code;
       item.result.message = counted.error().message;

@@ -25,7 +25,7 @@ constexpr Option kOptions[] = {
      "`stele.durability=synced`; "
      "0 for none: each partition's file is synced."},
     {"stele.http.host", ValueType::kString, "127.0.0.1", any(), kMedium, kRead, kDone,
-     "Address of the HTTP listener for /live, /ready and /metrics; empty for every interface."},
+     "Address of the HTTP listener for /live, /ready, /metrics and /stats; empty for every interface."},
     {"stele.http.port", kInt, "9644", between(-1, 65535), kMedium, kRead, kDone,
      "Port of the HTTP listener; 0 takes a free one, -1 turns it off."},
     {"stele.shards", kInt, "0", between(0, 1024), kHigh, kRead, kDone,

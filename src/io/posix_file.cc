@@ -125,13 +125,16 @@ class PosixFile final : public File {
   PosixFile(Shard& shard, OpenFilePointer file) : shard_(shard), file_(std::move(file)) {}
 
   Task<Result<void>> write(uint64_t offset, std::span<const iovec> from) override {
+    ++shard_.counts().file_writes;
     co_return write_fully(*file_, offset, from);
   }
 
   Task<Result<size_t>> read(uint64_t offset, base::MutableBytes into) override {
+    ++shard_.counts().file_reads;
     const CachedRead cached = read_cached(*file_, offset, into);
     if (cached.os_error == 0) co_return cached.bytes;
     if (cached.os_error != EAGAIN) co_return storage_error("read", file_->path, cached.os_error);
+    ++shard_.counts().file_reads_missed;
     // The helper reads into bytes of its own: `into` may be gone before it is done.
     auto bytes = std::make_shared<base::ByteVector>(into.size() - cached.bytes);
     const uint64_t from = offset + cached.bytes;
@@ -143,6 +146,7 @@ class PosixFile final : public File {
   }
 
   Result<size_t> try_read(uint64_t offset, base::MutableBytes into) override {
+    ++shard_.counts().file_reads;
     const CachedRead cached = read_cached(*file_, offset, into);
     if (cached.os_error != 0) return storage_error("read", file_->path, cached.os_error);
     return cached.bytes;

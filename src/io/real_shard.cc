@@ -57,9 +57,11 @@ struct OffloadJob final : HelperPool::Job, Mail {
 }  // namespace
 
 void RealClock::refresh() {
-  now_ = base::MonoTime{base::Duration{nanoseconds(CLOCK_MONOTONIC)}};
+  now_ = read();
   wall_ = base::Timestamp{nanoseconds(CLOCK_REALTIME) / 1'000'000};
 }
+
+base::MonoTime RealClock::read() const { return base::MonoTime{base::Duration{nanoseconds(CLOCK_MONOTONIC)}}; }
 
 uint64_t KernelRandom::next() {
   if (used_ == words_.size()) {
@@ -88,6 +90,8 @@ void RealShard::connect_to(const std::vector<std::unique_ptr<RealShard>>& shards
 }
 
 void RealShard::run() {
+  clock_.refresh();
+  awake_since_ = clock_.now();
   while (!stopping_.load()) turn();
 }
 
@@ -104,18 +108,22 @@ void RealShard::deliver_mail() {
   for (Mail* mail = inbox_.take(); mail != nullptr;) {
     Mail* next = std::exchange(mail->next, nullptr);
     mail->deliver();
+    ++counts_.mail;
     mail = next;
   }
 }
 
 void RealShard::flush_outgoing() {
-  for (const uint32_t to : outgoing_to_) shards_[to]->accept_mail(std::exchange(outgoing_[to], {}));
+  for (const uint32_t to : outgoing_to_) {
+    if (shards_[to]->accept_mail(std::exchange(outgoing_[to], {}))) ++counts_.wakeups;
+  }
   outgoing_to_.clear();
 }
 
 // Either the sender sees that this shard sleeps, or this shard sees the mail before it sleeps: both sides write first
 // and read then, in one total order.
 void RealShard::wait_for_events() {
+  ++counts_.turns;
   if (!ready_.empty()) {
     reactor_.poll();
     return;
@@ -126,25 +134,26 @@ void RealShard::wait_for_events() {
     reactor_.poll();
     return;
   }
-  base::Duration longest{-1};
-  if (!timers_.empty()) {
-    clock_.refresh();
-    longest = std::max(base::Duration::zero(), timers_.earliest() - clock_.now());
-  }
+  clock_.refresh();
+  counts_.busy += clock_.now() - awake_since_;
+  const base::Duration longest =
+      timers_.empty() ? base::Duration{-1} : std::max(base::Duration::zero(), timers_.earliest() - clock_.now());
   reactor_.wait(longest);
   asleep_.store(false);
+  awake_since_ = clock_.read();
 }
 
-void RealShard::accept_mail(MailBatch batch) {
+bool RealShard::accept_mail(MailBatch batch) {
   inbox_.push(batch);
-  wake();
+  return wake();
 }
 
-void RealShard::wake() {
-  if (!asleep_.exchange(false)) return;
+bool RealShard::wake() {
+  if (!asleep_.exchange(false)) return false;
   const uint64_t one = 1;
   const ssize_t written = ::write(wake_fd_, &one, sizeof one);
   STELE_CHECK(written == sizeof one || errno == EAGAIN, "eventfd: errno {}", errno);
+  return true;
 }
 
 void RealShard::stop() {
@@ -191,7 +200,7 @@ base::Task<base::Result<std::unique_ptr<Stream>>> RealShard::connect(Endpoint en
   return connect_tcp(*this, reactor_, std::move(endpoint));
 }
 std::unique_ptr<Stream> RealShard::adopt(std::unique_ptr<DetachedStream> stream) {
-  return adopt_tcp(reactor_, std::move(stream));
+  return adopt_tcp(*this, reactor_, std::move(stream));
 }
 std::unique_ptr<DetachedStream> RealShard::detach(std::unique_ptr<Stream> stream) {
   return detach_tcp(std::move(stream));

@@ -20,6 +20,7 @@ class RealClock final : public base::Clock {
   RealClock() { refresh(); }
   void refresh();
   base::MonoTime now() const override { return now_; }
+  base::MonoTime read() const override;
   base::Timestamp wall() const override { return wall_; }
 
  private:
@@ -64,7 +65,8 @@ class RealShard final : public Shard {
   // From any thread.
   void stop();
   // From any thread.
-  void accept_mail(MailBatch batch);
+  // True where the loop slept and had to be woken.
+  bool accept_mail(MailBatch batch);
   // Tasks of io/ itself and the shard's main live here. On the loop's thread, or while no thread runs.
   base::TaskScope& tasks() { return tasks_; }
   // Destroys mail that is still under way; while no thread runs.
@@ -86,6 +88,7 @@ class RealShard final : public Shard {
   base::Task<base::Result<std::unique_ptr<Directory>>> open_directory(std::string path, bool create) override;
   void send(base::ShardId to, std::unique_ptr<Mail> mail) override;
   base::Task<void> offload(std::move_only_function<void()> work) override;
+  LoopCounts& counts() override { return counts_; }
   bool maybe(const char*) override { return false; }
   void mark(const char*) override {}
 
@@ -94,7 +97,7 @@ class RealShard final : public Shard {
   void deliver_mail();
   void flush_outgoing();
   void wait_for_events();
-  void wake();
+  bool wake();
   base::Task<void> drain_wakeups();
 
   const base::ShardId id_;
@@ -105,6 +108,8 @@ class RealShard final : public Shard {
   KernelRandom random_;
   Reactor reactor_;
   TimerQueue timers_;
+  LoopCounts counts_;
+  base::MonoTime awake_since_;
   ReadyQueue ready_;
   Inbox inbox_;
   std::vector<RealShard*> shards_;

@@ -36,6 +36,22 @@ class Mail {
   Mail* next = nullptr;        // for the link's use
 };
 
+// What a loop did since it began.
+struct LoopCounts {
+  base::Duration busy{0};  // not waiting for events
+  uint64_t turns = 0;      // looks at the sockets; every one is a system call
+  uint64_t mail = 0;       // messages taken in
+  uint64_t wakeups = 0;    // other loops that were woken, each with a system call
+  uint64_t socket_reads = 0;
+  uint64_t socket_writes = 0;
+  uint64_t file_reads = 0;
+  uint64_t file_reads_missed = 0;  // those of them that the page cache could not serve whole
+  uint64_t file_writes = 0;
+
+  // Without the rare ones: opening, closing, clocks that the kernel must be asked for, work off the loop.
+  uint64_t system_calls() const { return turns + wakeups + socket_reads + socket_writes + file_reads + file_writes; }
+};
+
 class Shard {
  public:
   virtual ~Shard() = default;
@@ -65,6 +81,9 @@ class Shard {
   // Runs work off the loop, on a helper thread; the task ends on this shard. The work touches nothing that the shard
   // owns.
   virtual base::Task<void> offload(std::move_only_function<void()> work) = 0;
+
+  // Of this loop alone. The simulated world leaves it empty.
+  virtual LoopCounts& counts() = 0;
 
   // True where a rare path is to be taken on purpose: one that changes timing or sizes, never a promise. Constant false
   // in production; the simulator draws it from its seed. The names are listed in sim/branches.cc.

@@ -128,12 +128,14 @@ class DetachedTcp final : public DetachedStream {
 
 class TcpStream final : public Stream {
  public:
-  TcpStream(Watch socket, Peer peer) : socket_(std::move(socket)), peer_(std::move(peer)) {}
+  TcpStream(LoopCounts& counts, Watch socket, Peer peer)
+      : counts_(counts), socket_(std::move(socket)), peer_(std::move(peer)) {}
 
   TransferResult try_read(std::span<const iovec> into) override {
     if (shut_) return {Transfer::kEnd};
     if (!has_room(into)) return {Transfer::kDone};
     msghdr message = header(into);
+    ++counts_.socket_reads;
     return outcome([&] { return ::recvmsg(socket_.fd(), &message, 0); }, Transfer::kEnd);
   }
 
@@ -141,6 +143,7 @@ class TcpStream final : public Stream {
     if (shut_) return {.status = Transfer::kError, .os_error = EPIPE};
     if (!has_room(from)) return {Transfer::kDone};
     msghdr message = header(from);
+    ++counts_.socket_writes;
     return outcome([&] { return ::sendmsg(socket_.fd(), &message, MSG_NOSIGNAL); }, Transfer::kDone);
   }
 
@@ -188,6 +191,7 @@ class TcpStream final : public Stream {
     socket_.notify(direction, signal);
   }
 
+  LoopCounts& counts_;
   Watch socket_;
   Peer peer_;
   bool shut_ = false;
@@ -302,16 +306,17 @@ Task<Result<std::unique_ptr<Stream>>> connect_tcp(Shard& shard, Reactor& reactor
     co_await connected.wait();
     os_error = pending_error(socket.fd());
     if (os_error == 0) {
-      co_return std::unique_ptr<Stream>{std::make_unique<TcpStream>(std::move(socket), peer_of(address))};
+      co_return std::unique_ptr<Stream>{
+          std::make_unique<TcpStream>(shard.counts(), std::move(socket), peer_of(address))};
     }
   }
   co_return network_error("connect to", endpoint, os_error);
 }
 
-std::unique_ptr<Stream> adopt_tcp(Reactor& reactor, std::unique_ptr<DetachedStream> stream) {
+std::unique_ptr<Stream> adopt_tcp(Shard& shard, Reactor& reactor, std::unique_ptr<DetachedStream> stream) {
   auto* tcp = dynamic_cast<DetachedTcp*>(stream.get());
   STELE_CHECK(tcp != nullptr, "adopts what this world detached");
-  return std::make_unique<TcpStream>(reactor.watch(tcp->release()), std::move(tcp->peer()));
+  return std::make_unique<TcpStream>(shard.counts(), reactor.watch(tcp->release()), std::move(tcp->peer()));
 }
 
 std::unique_ptr<DetachedStream> detach_tcp(std::unique_ptr<Stream> stream) {

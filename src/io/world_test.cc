@@ -180,5 +180,39 @@ TEST(WorldTest, sockets_and_timers_are_served_while_coroutines_are_always_ready)
   EXPECT_TRUE(done);
 }
 
+// One of each, and a look at the counts around it.
+base::Task<void> exchange(Shard& shard, LoopCounts& before, LoopCounts& after) {
+  auto listener = shard.listen({"127.0.0.1", 0});
+  base::Signal acceptable{shard.executor()};
+  listener.value()->notify_acceptable(&acceptable);
+  auto client = co_await shard.connect({"127.0.0.1", listener.value()->port()});
+  co_await acceptable.wait();
+  auto accepted = listener.value()->try_accept();
+  auto peer = shard.adopt(*std::move(accepted));
+  base::Signal readable{shard.executor()};
+  before = shard.counts();
+  peer->notify_readable(&readable);
+  char byte = 'x';
+  const iovec part{&byte, 1};
+  client.value()->try_write({&part, 1});
+  co_await readable.wait();
+  peer->try_read({&part, 1});
+  peer->try_read({&part, 1});
+  after = shard.counts();
+}
+
+TEST(WorldTest, a_loop_counts_its_system_calls_and_its_busy_time) {
+  LoopCounts before;
+  LoopCounts after;
+  World world{{}};
+  world.start([&](Shard& shard) { return exchange(shard, before, after); });
+  world.join();
+  EXPECT_EQ(after.socket_writes - before.socket_writes, 1U);
+  EXPECT_EQ(after.socket_reads - before.socket_reads, 2U);
+  EXPECT_GT(after.turns, before.turns);
+  EXPECT_GT(after.busy, before.busy);
+  EXPECT_EQ(after.system_calls() - before.system_calls(), 3 + after.turns - before.turns);
+}
+
 }  // namespace
 }  // namespace stele::io

@@ -157,6 +157,8 @@ void Connection::start(Frame frame, bool pipelined) {
   last_active_ = partial_since_ = context_.shard.clock().now();
   Slot& slot = slots_.emplace_back();
   if (frame.bytes.size() >= 2) slot.api_key = base::load_be<int16_t>(frame.bytes.data());
+  slot.arrived = read_at_;
+  slot.request_bytes = frame.bytes.size();
   slot.request = {frame.bytes, std::move(frame.lease), &info_, last_active_, &budget()};
   requests_.spawn(serve(slot));
   if (!slot.done && slot.request.lease) slot.request.lease.charge_to(budget());
@@ -170,8 +172,12 @@ base::Task<void> Connection::serve(Slot& slot) {
 }
 
 void Connection::take_answers() {
+  if (slots_.empty() || !slots_.front().done) return;
+  const base::MonoTime now = context_.shard.clock().read();
   while (!slots_.empty() && slots_.front().done) {
     Slot& slot = slots_.front();
+    const size_t response_bytes = slot.outcome == Outcome::kRespond ? slot.response.size() : 0;
+    context_.traffic.answered(slot.api_key, slot.request_bytes, response_bytes, now - slot.arrived);
     if (slot.outcome == Outcome::kRespond) {
       if (output_.empty()) stalled_since_ = context_.shard.clock().now();
       charge(slot);
@@ -227,6 +233,7 @@ Connection::Step Connection::read() {
   switch (result.status) {
     case io::Transfer::kDone:
       last_active_ = context_.shard.clock().now();
+      read_at_ = context_.shard.clock().read();
       if (!partial_before) partial_since_ = last_active_;
       return Step::kAgain;
     case io::Transfer::kWouldBlock:

@@ -13,6 +13,7 @@
 #include "server/frame_input.h"
 #include "server/request.h"
 #include "server/response.h"
+#include "server/traffic.h"
 
 namespace stele::server {
 
@@ -32,6 +33,7 @@ struct ConnectionContext {
   Budget* budgets;  // [kRequestClasses]
   RequestRouter& router;
   const ConnectionLimits& limits;
+  Traffic& traffic;
 };
 
 // Requests start in their order. A pipelined request may start while earlier pipelined ones wait; every other starts
@@ -59,6 +61,8 @@ class Connection : public base::ListNode {
     Outcome outcome = Outcome::kRespond;
     bool done = false;
     int16_t api_key = -1;
+    base::MonoTime arrived;
+    size_t request_bytes = 0;
   };
   enum class Step { kWait, kAgain, kClosed };
 
@@ -91,6 +95,7 @@ class Connection : public base::ListNode {
   const char* closing_ = nullptr;
   bool close_after_answers_ = false;
   bool draining_ = false;
+  base::MonoTime read_at_;  // when the latest bytes came
   base::MonoTime last_active_;
   base::MonoTime partial_since_;
   base::MonoTime stalled_since_;

@@ -125,7 +125,7 @@ class ConnectionTest : public ::testing::Test {
     return host;
   }
   void connect() {
-    connection_ = std::make_unique<Connection>(ConnectionContext{shard(), pool_, budgets_, router_, limits_},
+    connection_ = std::make_unique<Connection>(ConnectionContext{shard(), pool_, budgets_, router_, limits_, traffic_},
                                                std::make_unique<FakeStream>(peer_), ConnectionInfo{});
     scope_.spawn(serve());
     settle();
@@ -133,6 +133,10 @@ class ConnectionTest : public ::testing::Test {
   base::Task<void> serve() {
     co_await connection_->run();
     closed_ = true;
+  }
+  base::Task<void> pass(base::Duration time, bool& passed) {
+    co_await io::sleep_until(shard(), shard().clock().now() + time);
+    passed = true;
   }
   void send(const std::string& bytes) {
     for (char c : bytes) peer_->to_read.push_back(static_cast<std::byte>(c));
@@ -151,6 +155,7 @@ class ConnectionTest : public ::testing::Test {
   io::SimWorld world_{io::SimOptions{}};
   io::SimHost& host_ = started(world_.add_host("broker"));
   ConnectionLimits limits_;
+  Traffic traffic_;
   BufferPool pool_;
   Budget budgets_[kRequestClasses] = {Budget{1 << 20}, Budget{1 << 20}, Budget{1 << 20}};
   EchoRouter router_{shard()};
@@ -375,6 +380,26 @@ TEST_F(ConnectionTest, one_that_is_to_stop_does_not_wait_for_a_long_poll) {
   connection_->close_when_answered();
   settle();
   EXPECT_TRUE(closed_);
+}
+
+TEST_F(ConnectionTest, what_was_answered_is_counted_with_the_time_that_it_took) {
+  connect();
+  send(frame(0, "late"));
+  bool passed = false;
+  scope_.spawn(pass(std::chrono::milliseconds{5}, passed));
+  world_.run_until([&passed] { return passed; }, std::chrono::seconds{1});
+  release("late");
+  send(frame(1, "soon"));
+  std::map<int16_t, std::pair<uint64_t, uint64_t>> counts;
+  std::map<int16_t, uint64_t> latest;
+  traffic_.for_each([&](int16_t key, const ApiTraffic& api) {
+    counts[key] = {api.request_bytes, api.response_bytes};
+    latest[key] = api.latency.quantile(1);
+    EXPECT_EQ(api.latency.count(), 1U);
+  });
+  EXPECT_EQ(counts, (std::map<int16_t, std::pair<uint64_t, uint64_t>>{{0, {6, 8}}, {1, {6, 8}}}));
+  EXPECT_GE(latest[0], 5'000'000U);
+  EXPECT_LT(latest[1], 1'000'000U);
 }
 
 }  // namespace

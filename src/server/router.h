@@ -54,6 +54,8 @@ class Router final : public RequestRouter {
   bool ends_soon(int16_t api_key) const override;
   Budget& pipelined_waiters() override { return produce_waiters_; }
   Complaints& complaints() override { return complaints_; }
+  size_t produce_waiters() const { return produce_waiters_.used(); }
+  size_t fetch_waiters() const { return fetch_waiters_; }
   base::Task<Outcome> handle(Request& request, Response& response) override;
 
  private:

@@ -21,7 +21,7 @@ ShardServer::ShardServer(io::Shard& shard, RequestRouter& router, ServerLimits l
 }
 
 void ShardServer::serve(std::unique_ptr<io::DetachedStream> stream, ConnectionInfo info) {
-  const ConnectionContext context{shard_, pool_, budgets_.data(), router_, limits_.connection};
+  const ConnectionContext context{shard_, pool_, budgets_.data(), router_, limits_.connection, traffic_};
   auto connection = std::make_unique<Connection>(context, shard_.adopt(std::move(stream)), std::move(info));
   running_.spawn(run(std::move(connection)));
 }

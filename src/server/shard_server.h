@@ -32,6 +32,7 @@ class ShardServer {
   // Returns once no connection is left.
   base::Task<void> join();
   size_t connections() const { return count_; }
+  const Traffic& traffic() const { return traffic_; }
   const Budget& budget(RequestClass request_class) const { return budgets_[static_cast<size_t>(request_class)]; }
 
  private:
@@ -42,6 +43,7 @@ class ShardServer {
   RequestRouter& router_;
   ServerLimits limits_;
   std::function<void(const ConnectionInfo&)> on_closed_;
+  Traffic traffic_;
   BufferPool pool_;
   std::array<Budget, kRequestClasses> budgets_;
   base::IntrusiveList<Connection> open_;

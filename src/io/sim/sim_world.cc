@@ -91,6 +91,7 @@ class SimShard final : public SimLoop, public base::Executor, public base::Clock
     ++branch.count.taken;
     return true;
   }
+  LoopCounts& counts() override { return counts_; }
   void mark(const char* name) override { world_.branch(name).count.happened(); }
 
   // SimLoop
@@ -99,6 +100,7 @@ class SimShard final : public SimLoop, public base::Executor, public base::Clock
 
   // base::Clock
   base::MonoTime now() const override { return world_.events_.now(); }
+  base::MonoTime read() const override { return now(); }
   base::Timestamp wall() const override {
     const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now().time_since_epoch());
     return base::Timestamp{world_.options_.wall_start.value() + elapsed.count()};
@@ -162,6 +164,7 @@ class SimShard final : public SimLoop, public base::Executor, public base::Clock
     next.release()->deliver();
   }
 
+  LoopCounts counts_;
   SimHost& host_;
   SimWorld& world_;
   const uint64_t life_;
