@@ -11,7 +11,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/peers"))
-from harness import broker as peers, ports  # noqa: E402
+from harness import broker as peers, ports, wire  # noqa: E402,F401
 
 BUILD = pathlib.Path(os.environ.get("STELE_BUILD", ROOT / "build/release"))
 LOAD = BUILD / "stele_load"

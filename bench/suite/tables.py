@@ -1,5 +1,7 @@
 """Tables in Markdown, out of the JSON of a run."""
-from . import rounds
+import statistics
+
+from . import chart, rounds
 
 COLUMNS = {
     "cpu_per_gb": ("CPU-s/GB", "{:.2f}"),
@@ -47,16 +49,36 @@ def load_table(unit, results):
     return table(["", *(COLUMNS[f][0] for f in shown), *(f"/ {other}" for other in others)], lines)
 
 
-def page(run):
+def page(loads):
     """The generated part of docs/benchmarks.md, or the whole of what `bench/run` prints."""
-    machine = run["machine"]
-    out = [f"{machine['date']}, revision {machine['revision']}: {machine['processor']}, {machine['cores']} cores shared with the load, "
-           f"{machine['memory_gib']} GiB, Linux {machine['kernel']}, {machine['java']}. Medians of {run['rounds']} rounds"
-           " (smallest–largest).", ""]
-    for load in run["loads"]:
-        out += [f"**{load['title']}**" + (f" Target: {load['target']}." if load.get("target") else ""), ""]
-        out += [load_table(load["unit"], load["results"]) if "results" in load else table(load["head"], load["lines"]), ""]
+    out, last = [], None
+    for load in loads:
+        machine = load["machine"]
+        where = (f"{machine['date']}, revision {machine['revision']}: {machine['processor']}, {machine['cores']} cores shared with the load,"
+                 f" {machine['memory_gib']} GiB, Linux {machine['kernel']}, {machine['java']}.")
+        if where != last:
+            out += [where, ""]
+            last = where
+        title = f"**{load['title']}**." + (f" Target: {load['target']}." if load.get("target") else "")
+        if "results" in load:
+            title += f" Medians of {load['rounds']} rounds (smallest–largest)."
+        out += [title, "", load_table(load["unit"], load["results"]) if "results" in load else table(load["head"], load["lines"]), ""]
     return "\n".join(out)
+
+
+def draw(loads, folder):
+    """cpu.svg and latency-<load>.svg, of those loads that are there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {name: load for name, load in loads.items() if "results" in load}
+    groups = [(name, {system: rounds.medians(results)["cpu_per_gb"][0] for system, results in load["results"].items()})
+              for name, load in found.items() if load["unit"] == "gb"]
+    if groups:
+        (folder / "cpu.svg").write_text(chart.bars("Broker CPU-seconds per GB", groups, "s"))
+    for name, load in found.items():
+        if load["unit"] == "latency":
+            series = {system: {p: statistics.median(r["latency_us"][p] for r in results) for p in chart.PERCENTILES}
+                      for system, results in load["results"].items()}
+            (folder / f"latency-{name}.svg").write_text(chart.lines(load["title"], series))
 
 
 def write_between_markers(path, text):
