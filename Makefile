@@ -1,7 +1,7 @@
 # What one can do with Stele's sources. `make help` lists it; scripts/install brings what a fresh Debian 12 lacks.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run sim mutants test chaos test-asan test-tsan fuzz lint format docs clean bench bench-quick install-build install-peers
+.PHONY: help build run sim mutants test chaos test-asan test-tsan fuzz lint format docs clean bench bench-quick bench-soak install-build install-peers
 
 # A clone in another folder finds what this one has compiled.
 export CCACHE_BASEDIR ?= $(CURDIR)
@@ -62,6 +62,9 @@ bench-quick: install-build install-peers build/release/build.ninja  ## the five 
 
 bench: install-build install-peers build/release/build.ninja  ## every load, unattended; tables and charts into docs/benchmarks.md and docs/benchmarks
 	bench/run --all --docs
+
+bench-soak: install-build install-peers build/release/build.ninja  ## an hour each (MINUTES=n) of steady load on Stele and Kafka while retention deletes
+	bench/run --load soak --minutes $(or $(MINUTES),60)
 
 lint: build/release/build.ninja  ## house checks, format, clang-tidy on what differs from main (ALL=1 for all sources)
 	ctest --test-dir build/release --output-on-failure -R '^check_'

@@ -56,16 +56,17 @@ def _lines(found, rows):
 class Lives:
     """Each method measures one thing on one new system after another and returns (head, lines, raw)."""
 
-    def __init__(self, names, directory, say, long=False):
+    def __init__(self, names, directory, say, long=False, minutes=60):
         self.names, self.directory, self.say, self.long = [n for n in names if n in ("stele", "kafka")], directory, say, long
+        self.minutes = minutes
 
     def _new(self, name, settings=None):
         return systems.make(name, f"{self.directory}/life-{name}", settings)
 
-    def _each(self, measure, rows, names=None):
+    def _each(self, measure, rows, names=None, settings=None):
         found = {}
         for name in names or self.names:
-            system = self._new(name)
+            system = self._new(name, settings)
             try:
                 found[name] = measure(system.start())
                 self.say(f"  {name}: " + ", ".join(f"{k} {v:.4g}" for k, v in found[name].items() if isinstance(v, (int, float))))
@@ -154,6 +155,38 @@ class Lives:
         return self._each(measure, [("each", "memory of a connection, KiB", "{:.2f}"),
                                     ("idle", "CPU meanwhile, % of a core", "{:.2f}")])
 
+    def soak(self):
+        """Steady load while retention deletes, in slices of a minute (`--minutes`, 60 of them by default)."""
+        rate = 3000  # 16 KiB batches: some 50 MB/s
+
+        def measure(system):
+            system.load("create", "--topic", "soak", "--partitions", 8, "--config", "retention.bytes=268435456", "--config",
+                        "segment.bytes=67108864")
+            slices, disk = [], 0
+            for minute in range(self.minutes):
+                tail = system.begin_load("fetch", "--topic", "soak", "--tail", "--seconds", 61)
+                slices.append(system.load("produce", "--topic", "soak", "--batch-bytes", 16384, "--rate", rate, "--seconds", 60))
+                systems.finish_load(tail, system.name)
+                disk = max(disk, system.data_bytes())
+                latency = slices[-1]["latency_us"]
+                self.say(f"  {system.name} minute {minute + 1}: p99 {latency['99']:.0f} us p99.9 {latency['99.9']:.0f} us "
+                         f"resident {slices[-1]['resident'] >> 20} MiB disk {disk >> 20} MiB")
+            def over(some, *keys):
+                return statistics.median(s[keys[0]] if len(keys) == 1 else s[keys[0]][keys[1]] for s in some)
+            tenth = max(1, len(slices) // 10)
+            return {"p50": over(slices, "latency_us", "50"), "p99": over(slices, "latency_us", "99"),
+                    "p999": over(slices, "latency_us", "99.9"), "worst": max(s["latency_us"]["99.9"] for s in slices),
+                    "cpu_first": over(slices[:tenth], "cpu"), "cpu_last": over(slices[-tenth:], "cpu"),
+                    "resident_first": over(slices[:tenth], "resident") / 1e6, "resident_last": over(slices[-tenth:], "resident") / 1e6,
+                    "disk": disk / 1e6, "minutes": len(slices)}
+        return self._each(measure, [("minutes", "minutes", "{:.0f}"), ("p50", "p50 µs, median of the minutes", "{:,.0f}"),
+                                    ("p99", "p99 µs", "{:,.0f}"), ("p999", "p99.9 µs", "{:,.0f}"),
+                                    ("worst", "p99.9 µs of the worst minute", "{:,.0f}"),
+                                    ("cpu_first", "CPU-s a minute, first tenth", "{:.1f}"), ("cpu_last", "last tenth", "{:.1f}"),
+                                    ("resident_first", "resident MB, first tenth", "{:.0f}"), ("resident_last", "last tenth", "{:.0f}"),
+                                    ("disk", "largest size on disk, MB (retention allows 2,147 and a segment each)", "{:,.0f}")],
+                          settings={"log.retention.check.interval.ms": "30000"})
+
     def catch_up(self):
         """A reader of cold data beside a live tail: producers' latency without and with it."""
         cold_bytes = 3_000_000_000
@@ -202,6 +235,8 @@ def drop_from_cache(directory, topic):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+# Not among --all: it takes its minutes for each system.
+SOAK = {"soak": "Steady load (50 MB/s of 16 KiB batches and a tail) while retention deletes"}
 LIVES = {"start": "Starts and idleness", "partitions-9900": "9,900 partitions", "partitions-100000": "100,000 partitions",
          "connections": "10,000 idle connections", "catch-up": "Cold catch-up beside a live tail (100 MB/s of 16 KiB batches)"}
 TARGETS = {"start": "first record ≤ 1/30, memory ≤ 1/15, idle CPU < 0.2 % of a core",
