@@ -1,5 +1,6 @@
 // Disks that fail, and what goes together in one write or one sync.
 #include "log/log_fixture.h"
+#include "log/producer_snapshot.h"
 
 namespace stele::log {
 namespace {
@@ -235,6 +236,43 @@ TEST_F(FailureTest, a_sync_that_fails_for_want_of_space_is_the_end_of_the_log) {
     EXPECT_EQ((co_await log->wait_synced(Offset{1})).code(), ErrorCode::kKafkaStorageError);
     EXPECT_FALSE(is_no_space(*log->failure())) << "what the kernel did with the bytes is not known";
   });
+}
+
+Task<void> flush_until(io::Shard& shard, OpenLog& log, bool& over) {
+  while (!over) {
+    if (log->written_end() > log->synced_end()) must(co_await log->wait_synced(log->written_end() + -1));
+    co_await io::sleep_until(shard, shard.clock().now() + std::chrono::microseconds{shard.random().below(3000)});
+  }
+}
+
+TEST_F(FailureTest, no_flush_passes_a_segment_before_the_snapshot_behind_it_is_whole) {
+  host_.disk().set_faults("/data", {.slow = io::kAlways / 4, .slow_longest = std::chrono::milliseconds{2}});
+  for (int round = 0; round < 40; ++round) {
+    int64_t recovery_point = 0;
+    run(
+        +[](io::Shard& shard, int64_t& reached) -> Task<void> {
+          OpenLog log = co_await open(shard, {.options = {.segment_bytes = 150}});
+          bool over = false;
+          base::TaskScope scope{shard.executor(), [](std::exception_ptr fault) { std::rethrow_exception(fault); }};
+          scope.spawn(flush_until(shard, log, over));
+          for (int i = 0; i < 20; ++i) {
+            must(log.append({.records = 1, .producer_id = 5, .producer_epoch = 0, .sequence = i}));
+            must(co_await log->wait_written(Offset{i}));
+          }
+          over = true;
+          reached = log->recovery_point().value();
+        },
+        recovery_point);
+    host_.disk().lose_power(io::kLoseAll);
+    for (const std::string& file : host_.disk().files("/data/t-0")) {
+      const auto base = parse_offset_file_name(file.substr(file.rfind('/') + 1), kSnapshotSuffix);
+      // At the recovery point itself the next recovery makes it anew.
+      if (!base || base->value() >= recovery_point) continue;
+      const auto entries = parse_producer_snapshot(*host_.disk().contents(file));
+      EXPECT_TRUE(entries.ok()) << file << " at a recovery point of " << recovery_point;
+    }
+    run(+[](io::Shard& shard) -> Task<void> { must(co_await (co_await directory(shard))->remove_tree("t-0")); });
+  }
 }
 
 TEST_F(FailureTest, a_failed_sync_is_never_tried_again) {

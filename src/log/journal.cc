@@ -22,6 +22,7 @@ constexpr size_t kAskedWhileRoom = 1;
 constexpr size_t kAskedWhileFull = 4;
 
 constexpr base::Offset kAll{INT64_MAX};
+constexpr const char* kDraftSuffix = ".tmp";
 
 uint64_t rounded_up(uint64_t bytes) { return (bytes + kJournalBlock - 1) / kJournalBlock * kJournalBlock; }
 
@@ -306,13 +307,16 @@ base::Task<base::Result<bool>> Journal::make_file() {
   shard_.log().warn("{}/{}: the disk is full, partitions are synced one by one: {}", log_dir_->path(),
                     kJournalDirectory, done.error().message);
   made.file.reset();
-  if (auto removed = co_await log_dir_->remove(path); !removed.ok()) co_return std::move(removed).error();
+  const auto removed = co_await log_dir_->remove(path + kDraftSuffix);
+  if (!removed.ok() && removed.error().os_error != ENOENT) co_return removed.error();
   co_return false;
 }
 
+// It gets its name when its header is on stable storage: what a crash or a failed write leaves before is no journal.
 base::Task<base::Result<void>> Journal::make_file_at(std::string path, JournalFile& made) {
   STELE_CO_TRY_ASSIGN(const auto directory, co_await log_dir_->open_directory(std::string{kJournalDirectory}, true));
-  STELE_CO_TRY_ASSIGN(std::unique_ptr<io::File> file, co_await log_dir_->open(path, io::OpenMode::kCreateNew));
+  STELE_CO_TRY_ASSIGN(std::unique_ptr<io::File> file,
+                      co_await log_dir_->open(path + kDraftSuffix, io::OpenMode::kCreateNew));
   made.file = std::move(file);
   base::ByteVector zeros(std::min<uint64_t>(kZerosAtOnce, file_bytes_));
   for (uint64_t at = 0; at < file_bytes_; at += zeros.size()) {
@@ -325,6 +329,7 @@ base::Task<base::Result<void>> Journal::make_file_at(std::string path, JournalFi
   const iovec part{header.data(), header.size()};
   STELE_CO_TRY(co_await made.file->write(0, {&part, 1}));
   STELE_CO_TRY(co_await made.file->sync());
+  STELE_CO_TRY(co_await log_dir_->rename(path + kDraftSuffix, path));
   STELE_CO_TRY(co_await log_dir_->sync(std::string{kJournalDirectory}));
   co_return co_await log_dir_->sync();
 }

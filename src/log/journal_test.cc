@@ -288,6 +288,28 @@ TEST_F(JournalTest, an_unknown_version_and_a_damaged_header_are_refused_and_left
   run(spoil, 9, 1, 0);
 }
 
+TEST_F(JournalTest, a_file_whose_header_was_not_written_whole_is_no_journal) {
+  for (int round = 0; round < 60; ++round) {
+    run(+[](io::Shard& shard) -> Task<void> {
+      OpenLog log = co_await open_in(shard, co_await make_journal(shard, co_await directory(shard)));
+      must(co_await log->flush());
+    });
+    host_.disk().set_faults("/data", {.short_write = io::kAlways / 3});
+    run(+[](io::Shard& shard) -> Task<void> {
+      const auto journal = co_await make_journal(shard, co_await directory(shard));
+      auto log = co_await try_open(shard, {.options = synced(), .journal = journal});
+      if (!log.ok()) co_return;
+      if (log->append({.records = 1}).ok())
+        static_cast<void>(co_await (*log)->wait_counted((*log)->assigned_end() + -1));
+    });
+    host_.disk().set_faults("/data", {});
+    run(+[](io::Shard& shard) -> Task<void> {
+      EXPECT_EQ((co_await replay(shard)).code(), ErrorCode::kNone);
+      must(co_await (co_await directory(shard))->remove_tree("t-0"));
+    });
+  }
+}
+
 TEST_F(JournalTest, a_torn_group_ends_the_replay_and_damage_before_it_is_told) {
   run(+[](io::Shard& shard) -> Task<void> {
     const auto journal = co_await make_journal(shard, co_await directory(shard));

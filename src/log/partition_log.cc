@@ -337,14 +337,16 @@ base::Task<base::Result<void>> PartitionLog::flush_written() {
     auto synced = co_await segment->sync_log();
     if (segment->deleted()) continue;
     if (!synced.ok()) co_return for_good(std::move(synced).error());
-    if (segment == segments.back() || recovered < target) continue;
+    if (recovered < target) continue;
+    // No recovery makes the snapshot anew that lies between two segments below the recovery point. It is whole: a batch
+    // was written behind it.
+    if (segment->base() >= recovery_point_) STELE_CO_TRY(co_await segment->sync_snapshot());
+    if (segment == segments.back()) continue;
     if (!segment->indexes_written()) {
       recovered = std::max(recovery_point_, segment->base());
       continue;
     }
     STELE_CO_TRY(co_await segment->sync_indexes());
-    // No recovery makes the snapshot anew that lies between two segments below the recovery point.
-    if (const SegmentPtr next = segment_after(*segment)) STELE_CO_TRY(co_await next->sync_snapshot());
   }
   if (std::exchange(directory_dirty_, false)) STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
   if (generation != generation_) {
