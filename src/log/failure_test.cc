@@ -165,6 +165,22 @@ TEST_F(FailureTest, what_counts_follows_the_option_while_the_log_is_open) {
   });
 }
 
+TEST_F(FailureTest, who_waits_when_synced_is_turned_on_waits_for_the_sync) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    Disk disk;
+    Told told;
+    OpenLog log = co_await open_on(shard, disk, told);
+    base::TaskScope scope{shard.executor(), [](std::exception_ptr fault) { std::rethrow_exception(fault); }};
+    must(log.append({.records = 1}));
+    scope.spawn([](PartitionLog& of) -> Task<void> {
+      must(co_await of.wait_counted(Offset{0}));
+      EXPECT_EQ(of.counted_end(), Offset{1});
+    }(*log.log));
+    log->set_options({.synced = true});
+    co_await scope.join();
+  });
+}
+
 TEST_F(FailureTest, a_cut_during_a_sync_keeps_nobody_waiting) {
   run(+[](io::Shard& shard) -> Task<void> {
     Disk disk;

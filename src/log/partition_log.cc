@@ -281,7 +281,11 @@ base::Task<base::Result<void>> PartitionLog::wait_synced(base::Offset last) {
 }
 
 base::Task<base::Result<void>> PartitionLog::wait_counted(base::Offset last) {
-  co_return co_await (options_.synced ? wait_synced(last) : wait_written(last));
+  // The option may change meanwhile.
+  do {
+    STELE_CO_TRY(co_await (options_.synced ? wait_synced(last) : wait_written(last)));
+  } while (counted_end() <= last);
+  co_return base::Result<void>{};
 }
 
 base::Offset PartitionLog::reached(End end) const {
