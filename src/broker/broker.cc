@@ -311,9 +311,14 @@ base::Task<base::Result<void>> Broker::register_here() {
 base::Task<base::Result<void>> Broker::host_found() {
   const metadata::ImagePtr image = controller_->image();
   refresh_config(*image);
-  co_await dirs_.settle([&image, this](const PartitionKey& key) {
+  const auto known = [&image, this](const PartitionKey& key) {
     const metadata::Partition* partition = image->partition(key.topic, key.partition);
     return partition != nullptr && partition->has_replica(identity_.id);
+  };
+  co_await dirs_.settle(known, [&](const log::TopicPartition& name) -> std::optional<PartitionKey> {
+    const metadata::Topic* topic = image->topic(name.topic);
+    if (topic == nullptr || !known({topic->id, name.partition})) return std::nullopt;
+    return PartitionKey{topic->id, name.partition};
   });
   controller_->take_progress();
   PerShard<HostOrder> host(control_.shard_count());

@@ -186,9 +186,13 @@ const LogDirs::Found* LogDirs::find(const PartitionKey& key) const {
   return at == found_.end() ? nullptr : &at->second;
 }
 
-base::Task<void> LogDirs::settle(const std::function<bool(const PartitionKey&)>& known) {
-  std::vector<Found> strays = std::move(unreadable_);
-  unreadable_.clear();
+base::Task<void> LogDirs::settle(const std::function<bool(const PartitionKey&)>& known,
+                                 const std::function<std::optional<PartitionKey>(const log::TopicPartition&)>& named) {
+  std::vector<Found> strays;
+  for (Found& unreadable : std::exchange(unreadable_, {})) {
+    const auto key = named(unreadable.partition.partition);
+    if (!key || !found_.emplace(*key, unreadable).second) strays.push_back(std::move(unreadable));
+  }
   for (const auto& [key, found] : found_) {
     if (known(key)) {
       const log::TopicPartition& name = found.partition.partition;

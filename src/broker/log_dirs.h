@@ -57,11 +57,14 @@ class LogDirs {
     size_t log_dir = 0;
     log::FoundPartition partition;
   };
-  // Reads what the dirs hold; a directory whose partition.metadata cannot be read is left aside with a warning.
+  // Reads what the dirs hold. A directory whose partition.metadata cannot be read waits for settle().
   base::Task<base::Result<void>> look_around(std::string needed);
   const Found* find(const PartitionKey& key) const;
-  // Those that `known` does not want are renamed to "-stray"; a half deleted one is removed.
-  base::Task<void> settle(const std::function<bool(const PartitionKey&)>& known);
+  // Those that `known` does not want are renamed to "-stray"; a half deleted one is removed. One that does not tell
+  // whose it is, but has the name of a partition that `named` finds to be of this broker, is found for that: opening it
+  // tells what is wrong, and no empty one takes its place.
+  base::Task<void> settle(const std::function<bool(const PartitionKey&)>& known,
+                          const std::function<std::optional<PartitionKey>(const log::TopicPartition&)>& named);
 
   // Puts into the partitions what a crash left in the journals; before any of them is opened. A dir where that cannot
   // be done is offline.

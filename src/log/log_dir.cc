@@ -1,5 +1,6 @@
 #include "log/log_dir.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "log/journal_format.h"
@@ -43,6 +44,12 @@ base::Task<base::Result<void>> LogDir::load() {
   STELE_CO_TRY_ASSIGN(log_starts_, co_await read_offsets(std::string{kLogStartName}));
   STELE_CO_TRY_ASSIGN(high_watermarks_, co_await read_offsets(std::string{kHighWatermarkName}));
   co_return base::Result<void>{};
+}
+
+bool holds_records(const std::vector<io::Entry>& files) {
+  return std::ranges::any_of(files, [](const io::Entry& file) {
+    return file.size > 0 && parse_offset_file_name(file.name, kLogSuffix).has_value();
+  });
 }
 
 bool is_blank_entry(const io::Entry& entry) {
@@ -122,7 +129,13 @@ base::Task<base::Result<void>> LogDir::write_high_watermarks(OffsetMap offsets) 
 
 base::Task<base::Result<std::optional<base::TopicId>>> LogDir::topic_id_of(std::string directory) {
   STELE_CO_TRY_ASSIGN(const auto text, co_await read_text(directory + "/" + std::string{kPartitionMetadataName}));
-  if (!text) co_return std::optional<base::TopicId>{};
+  if (!text) {
+    const auto files = co_await directory_->list(directory);
+    if (!files.ok() && files.error().os_error != ENOENT) co_return files.error();
+    if (!files.ok() || !holds_records(*files)) co_return std::optional<base::TopicId>{};
+    co_return base::Error{ErrorCode::kKafkaStorageError,
+                          fmt::format("{}/{} holds records, but no {}", path(), directory, kPartitionMetadataName)};
+  }
   auto id = parse_partition_metadata(*text);
   if (id.ok()) co_return std::optional{*id};
   co_return base::Error{ErrorCode::kKafkaStorageError, fmt::format("{}/{}: {}", path(), directory, id.error().message)};

@@ -28,6 +28,9 @@ struct FoundPartition {
   DirectoryKind kind = DirectoryKind::kCurrent;
 };
 
+// Of the files of a partition.
+bool holds_records(const std::vector<io::Entry>& files);
+
 // Whether a dir that holds this, and no meta.properties, may be formatted: lost+found, .lock, and what formatting that
 // was cut short leaves, since it writes meta.properties last.
 bool is_blank_entry(const io::Entry& entry);
@@ -70,7 +73,8 @@ class LogDir {
   base::Task<base::Result<void>> write_log_starts(OffsetMap offsets);
   base::Task<base::Result<void>> write_high_watermarks(OffsetMap offsets);
 
-  // The topic id in the partition.metadata of a directory; nothing where there is no such file.
+  // The topic id in the partition.metadata of a directory; nothing where neither that nor any record is there.
+  // kKafkaStorageError: it cannot be read, or is missing beside records.
   base::Task<base::Result<std::optional<base::TopicId>>> topic_id_of(std::string directory);
   // Renames a directory that the cluster's metadata does not know to "<t>-<p>.<unique>-stray"; answers the new name.
   base::Task<base::Result<std::string>> set_aside_as_stray(FoundPartition partition, base::Uuid unique);

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "log/batch_scanner.h"
+#include "log/log_dir.h"
 #include "log/meta_properties.h"
 
 namespace stele::log {
@@ -90,14 +91,13 @@ base::Task<base::Result<void>> Recovery::check_topic_id() {
   auto bytes = co_await io::read_whole(*args_.log_dir, path, kTextFileMax);
   if (bytes.ok()) {
     auto found = parse_partition_metadata(base::as_text(*bytes));
-    if (!found.ok()) {
-      co_return base::Error{ErrorCode::kKafkaStorageError, fmt::format("{}: {}", path, found.error().message)};
-    }
+    if (!found.ok()) co_return unknown_topic(found.error().message);
     if (*found == args_.topic_id) co_return base::Result<void>{};
     co_return base::Error{ErrorCode::kInconsistentTopicId, fmt::format("{} belongs to topic id {}, not {}", args_.name,
                                                                        found->to_string(), args_.topic_id.to_string())};
   }
   if (bytes.error().os_error != ENOENT) co_return std::move(bytes).error();
+  if (holds_records(files_)) co_return unknown_topic("it is missing, though there are records");
   base::ByteVector content;
   const std::string text = format_partition_metadata(args_.topic_id);
   base::append(content, base::as_bytes(text));
@@ -105,6 +105,16 @@ base::Task<base::Result<void>> Recovery::check_topic_id() {
   // A draft that an earlier try had left is not there any more.
   STELE_CO_TRY_ASSIGN(files_, co_await args_.log_dir->list(args_.name));
   co_return base::Result<void>{};
+}
+
+// This partition alone is refused: an empty one in its place would lose every record of it.
+base::Error Recovery::unknown_topic(std::string_view why) const {
+  std::string wanted = format_partition_metadata(args_.topic_id);
+  std::ranges::replace(wanted, '\n', ' ');
+  return {ErrorCode::kInconsistentTopicId,
+          fmt::format("{}/{}/{} does not tell whose records these are: {}. Put it back (for the topic of this name it "
+                      "holds the lines {}), or move the directory away to begin with an empty partition",
+                      args_.log_dir->path(), args_.name, kPartitionMetadataName, why, wanted)};
 }
 
 // Finishes interrupted deletions, drafts and compactions as Kafka's LogLoader does.

@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "log/partition_log.h"
@@ -26,6 +27,7 @@ class Recovery {
 
   base::Task<base::Result<void>> make_directory();
   base::Task<base::Result<void>> check_topic_id();
+  base::Error unknown_topic(std::string_view why) const;
   base::Task<base::Result<void>> tidy();
   base::Task<base::Result<void>> finish_swap(base::Offset base);
   base::Task<base::Result<void>> load_segments();

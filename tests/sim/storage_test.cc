@@ -392,6 +392,29 @@ TEST_F(StorageTest, a_broker_ends_where_the_dir_of_the_metadata_fails_at_a_start
   EXPECT_EQ(world_->start_in_vain(), 6);
 }
 
+TEST_F(StorageTest, a_partition_that_does_not_tell_its_topic_is_refused_and_kept) {
+  begin({});
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "before"), 0);
+  EXPECT_EQ(world_->stop(), 0);
+  const std::string damaged = "/data/stones-1/partition.metadata";
+  EXPECT_TRUE(disk().flip_bit(damaged, 3, 1));
+  EXPECT_TRUE(disk().rename("/data/stones-2/partition.metadata", "/data/kept").ok());
+  for (int starts = 0; starts < 2; ++starts) {
+    world_->start();
+    for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "x"), i == 1 || i == 2 ? kStorageError : 0) << i;
+    EXPECT_TRUE(lines().mention("stones-1/partition.metadata does not tell whose records these are"));
+    EXPECT_TRUE(lines().mention("stones-2/partition.metadata does not tell whose records these are"));
+    EXPECT_NE(metrics().find("stele_log_dir_partitions_offline{dir=\"/data\"} 2\n"), std::string::npos);
+    EXPECT_NE(metrics().find("stele_log_dir_strays{dir=\"/data\"} 0\n"), std::string::npos);
+    EXPECT_EQ(world_->stop(), 0);
+  }
+  EXPECT_TRUE(disk().flip_bit(damaged, 3, 1));
+  EXPECT_TRUE(disk().rename("/data/kept", "/data/stones-2/partition.metadata").ok());
+  world_->start();
+  for (const int32_t i : {1, 2}) EXPECT_EQ(read(i), (std::vector<std::string>{"before"}));
+  EXPECT_EQ(world_->stop(), 0);
+}
+
 TEST_F(StorageTest, a_bit_that_flipped_at_rest_is_refused_and_the_rest_is_served) {
   begin({});
   for (int i = 0; i < 9; ++i) EXPECT_EQ(produce(1, "record " + std::to_string(i)), 0);
