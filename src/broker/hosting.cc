@@ -32,6 +32,7 @@ base::Task<base::Result<std::unique_ptr<log::PartitionLog>>> open_log(BrokerShar
   args.recovery_point = order.recovery_point;
   args.log_start_offset = order.log_start;
   args.clean = order.clean;
+  args.write_again = args.options.synced;
   args.observer = &partition;
   args.journal = at.journal(order.log_dir);
   args.open_files = &at.open_files();

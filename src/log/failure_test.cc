@@ -307,5 +307,32 @@ TEST_F(FailureTest, a_failed_sync_is_never_tried_again) {
   });
 }
 
+// The failed sync left the pages clean and unwritten: the next process sees them, and its own sync is a success.
+TEST_F(FailureTest, what_a_failed_sync_left_in_the_page_cache_is_written_again) {
+  run(
+      +[](io::Shard& shard, io::SimHost& host) -> Task<void> {
+        OpenLog log = co_await open(shard, {.options = {.synced = true}});
+        must(log.append({.records = 1}));
+        must(co_await log->wait_counted(Offset{0}));
+        host.disk().set_faults("/data", {.sync_error = io::kAlways});
+        must(log.append({.records = 1}));
+        EXPECT_FALSE((co_await log->wait_counted(Offset{1})).ok());
+        host.disk().set_faults("/data", {});
+      },
+      host_);
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open(shard, {.options = {.synced = true}, .recovery_point = 1, .write_again = true});
+    EXPECT_EQ(log->counted_end(), Offset{2});
+    must(log.append({.records = 1}));
+    must(co_await log->wait_counted(Offset{2}));
+  });
+  host_.disk().lose_power(io::kLoseAll);
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open(shard, {.recovery_point = 1});
+    EXPECT_EQ(log->assigned_end(), Offset{3}) << "nothing that counted went";
+    EXPECT_EQ((co_await offsets_of(*log.log, Offset{0})).size(), 3U);
+  });
+}
+
 }  // namespace
 }  // namespace stele::log

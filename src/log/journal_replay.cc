@@ -152,6 +152,7 @@ class Replay {
     args.topic_id = topic;
     // A segment may grow over its topic's segment.bytes by what the journal held.
     args.recovery_point = dir_.recovery_point(parsed->partition);
+    args.write_again = true;
     // The log may end below its start until the journal's batches are back, of which the first may lie across it.
     args.log_start_offset = std::min(dir_.log_start(parsed->partition), entries.front().first);
     STELE_CO_TRY_ASSIGN(const std::unique_ptr<PartitionLog> log, co_await PartitionLog::open(std::move(args)));

@@ -120,6 +120,7 @@ class LogTest : public ::testing::Test {
     std::string name = "t-0";
     LogObserver* observer = nullptr;
     std::shared_ptr<Journal> journal = nullptr;
+    bool write_again = false;
   };
   static base::Task<base::Result<OpenLog>> try_open(io::Shard& shard, How how) {
     OpenArgs args;
@@ -133,6 +134,7 @@ class LogTest : public ::testing::Test {
     args.clean = how.clean;
     args.observer = how.observer;
     args.journal = std::move(how.journal);
+    args.write_again = how.write_again;
     auto opened = co_await PartitionLog::open(std::move(args));
     if (!opened.ok()) co_return std::move(opened).error();
     OpenLog log;

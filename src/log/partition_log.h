@@ -50,6 +50,9 @@ struct OpenArgs {
   base::Offset recovery_point;    // from the checkpoint; 0 where there is none
   base::Offset log_start_offset;  // from the checkpoint; 0 where there is none
   bool clean = false;             // the log dir had its clean-shutdown marker
+  // What a recovery finds past the recovery point is written once more. After a failed sync the page cache goes on
+  // showing what never reached the disk, to the next process too, and calls the next sync a success.
+  bool write_again = false;
   LogObserver* observer = nullptr;
   std::shared_ptr<Journal> journal;  // of the log dir, for LogOptions::synced; null: the log syncs its own files
   OpenFiles* open_files = nullptr;   // of the shard; null: no limit

@@ -16,6 +16,7 @@ namespace {
 
 constexpr uint64_t kTextFileMax = 64 << 20;
 constexpr std::string_view kDraftSuffix = ".tmp";
+constexpr uint64_t kCopyAtOnce = 1 << 20;
 
 }  // namespace
 
@@ -49,6 +50,7 @@ base::Task<base::Result<std::unique_ptr<PartitionLog>>> Recovery::run() {
   if (epochs_missing_) STELE_CO_TRY(co_await read_all_epochs(all_checked ? first : last + 1));
   if (all_checked) {
     STELE_CO_TRY(co_await recover_from(first));
+    if (args_.write_again) STELE_CO_TRY(spare_full_disk(co_await write_again(first)));
   } else {
     STELE_CO_TRY(co_await l_.reload_producers(end_, end_));
   }
@@ -276,6 +278,25 @@ base::Task<base::Result<void>> Recovery::recover_from(size_t first) {
     STELE_CO_TRY(co_await l_.delete_segment(segment));
   }
   if (end_ > from) STELE_CO_TRY(co_await write_snapshot(end_));
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Recovery::write_again(size_t first) {
+  const std::vector<SegmentPtr> segments{l_.segments_.begin() + static_cast<std::ptrdiff_t>(first), l_.segments_.end()};
+  for (const SegmentPtr& segment : segments) {
+    STELE_CO_TRY(co_await segment->load_indexes());
+    STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await segment->log_file());
+    const base::Offset from = std::max(args_.recovery_point, segment->base());
+    for (uint64_t at = segment->position_for(from); at < segment->size();) {
+      base::ByteVector bytes(std::min<uint64_t>(kCopyAtOnce, segment->size() - at));
+      STELE_CO_TRY_ASSIGN(const size_t got, co_await file->read(at, bytes));
+      if (got == 0) break;
+      const iovec part{bytes.data(), got};
+      STELE_CO_TRY(co_await file->write(at, {&part, 1}));
+      at += got;
+    }
+    if (segment != segments.back()) segment->close_files();
+  }
   co_return base::Result<void>{};
 }
 

@@ -38,6 +38,7 @@ class Recovery {
   base::Result<void> spare_full_disk(base::Result<void> written);
   base::Task<base::Result<bool>> check_segment(SegmentPtr segment);
   std::string fault_of(const record::BatchView& batch, const Segment& segment) const;
+  base::Task<base::Result<void>> write_again(size_t first);
   base::Task<base::Result<bool>> contradicted(std::shared_ptr<io::File> file, LocatedBatch batch, uint64_t size);
   base::Task<base::Result<bool>> keep_damage(SegmentPtr segment, BatchScanner& scanner, uint64_t at, std::string why);
   base::Task<base::Result<bool>> tail_is_good(SegmentPtr segment);

@@ -24,6 +24,7 @@ constexpr char kPartitionMetadata[] = "partition.metadata";
 constexpr uint64_t kSmallFile = 1 << 20;
 constexpr size_t kScanBytes = 1 << 20;
 constexpr size_t kGroupBytes = 8 << 20;
+constexpr uint64_t kTailBytes = 2 * kGroupBytes;  // of the last group, whose last entry may go over
 
 base::Error storage(std::string text) { return {ErrorCode::kKafkaStorageError, std::move(text)}; }
 
@@ -216,10 +217,29 @@ Task<Result<void>> LocalLog::recover() {
     STELE_CO_TRY(co_await active_file_->truncate(active().size));
     STELE_CO_TRY(co_await active_file_->sync());
   }
+  STELE_CO_TRY(co_await write_tail_again());
   if (epochs_.empty()) epochs_.push_back({last_epoch_, start_});
   std::erase_if(epochs_, [&](const EpochStart& entry) { return entry.start > committed_; });
   if (!epochs_.empty()) last_epoch_ = std::max(last_epoch_, epochs_.back().epoch);
   co_return Result<void>{};
+}
+
+// After a failed sync the page cache goes on showing entries that never reached the disk, to the next process too: they
+// would be counted as committed, and a later loss of power would leave a hole before what was written behind them. Of
+// one life only the last group can be such.
+Task<Result<void>> LocalLog::write_tail_again() {
+  uint64_t at = active().size - std::min(active().size, kTailBytes);
+  while (at < active().size) {
+    base::ByteVector bytes(std::min<uint64_t>(kGroupBytes, active().size - at));
+    STELE_CO_TRY_ASSIGN(const size_t got, co_await active_file_->read(at, bytes));
+    if (got == 0) break;
+    const iovec part{bytes.data(), got};
+    const auto written = co_await active_file_->write(at, {&part, 1});
+    if (!written.ok() && log::is_no_space(written.error())) break;  // where no file is changed in its place
+    STELE_CO_TRY(written);
+    at += got;
+  }
+  co_return co_await active_file_->sync();
 }
 
 Task<Result<void>> LocalLog::recover_segment(size_t at) {

@@ -77,6 +77,7 @@ class LocalLog final : public MetadataLog {
   base::Task<base::Result<void>> load_epochs();
   base::Task<base::Result<void>> recover();
   base::Task<base::Result<void>> recover_segment(size_t at);
+  base::Task<base::Result<void>> write_tail_again();
   base::Task<base::Result<void>> restart_behind_snapshot();
   base::Task<base::Result<void>> make_segment(base::Offset base);
   void begin_epoch(EpochStart entry);
