@@ -214,7 +214,7 @@ TEST_F(DiskFaultsTest, a_read_only_device_refuses_every_change) {
       disk_);
 }
 
-TEST_F(DiskFaultsTest, names_that_a_failed_sync_lost_are_gone_after_a_power_loss) {
+TEST_F(DiskFaultsTest, names_that_a_failed_sync_left_wait_for_the_next) {
   run(
       a_,
       +[](Shard& shard, SimDisk& disk) -> Task<void> {
@@ -226,11 +226,14 @@ TEST_F(DiskFaultsTest, names_that_a_failed_sync_lost_are_gone_after_a_power_loss
         EXPECT_EQ(errno_of(co_await directory->list()), EIO);
         disk.set_faults({});
         must(co_await directory->sync());
+        co_await open(shard, "/d/h");
+        disk.set_faults({.directory_error = kAlways});
+        EXPECT_EQ(errno_of(co_await directory->sync()), EIO);
       },
       disk_);
-  EXPECT_EQ(disk_.files("/d"), (std::vector<std::string>{"/d/f", "/d/g"}));
-  disk_.lose_power();
-  EXPECT_EQ(disk_.files(), (std::vector<std::string>{"/d/f"}));
+  disk_.set_faults(DiskFaults{});
+  disk_.lose_power(kLoseAll);
+  EXPECT_EQ(disk_.files(), (std::vector<std::string>{"/d/f", "/d/g"}));
 }
 
 TEST_F(DiskFaultsTest, slow_and_stuck_operations_take_their_time) {

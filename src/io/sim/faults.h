@@ -59,7 +59,9 @@ struct DiskFaults {
   uint32_t write_error = 0;  // EIO; nothing is written
   uint32_t short_write = 0;  // a part is written, then EIO
   uint32_t sync_error = 0;  // EIO once: what was to be synced stays in view and is never written; the next sync is fine
-  uint32_t directory_error = 0;  // EIO on creating, renaming, removing, listing or syncing a directory
+  // EIO on creating, renaming, removing, listing or syncing a directory. A journal of the file system forgets no change
+  // of names that it shows: what was not synced waits for the next sync.
+  uint32_t directory_error = 0;
   uint32_t read_error = 0;
   uint32_t flipped_read = 0;           // one bit of what a read answers; the file itself is sound
   uint32_t cache_miss = kAlways / 16;  // a read has to wait for the disk; try_read() answers EAGAIN

@@ -303,10 +303,7 @@ Result<void> SimDisk::sync_directory(const std::string& path) {
   if (!node.directory) return storage_error("sync directory", path, node.there() ? ENOTDIR : ENOENT);
   SimDevice& device = device_of(path);
   if (device.faults.read_only && !node.directory->unsynced.empty()) return storage_error("sync directory", path, EROFS);
-  if (const auto looked = may_look("sync directory", path); !looked.ok()) {
-    node.directory->unsynced.clear();  // in view, never on the disk
-    return looked;
-  }
+  STELE_TRY(may_look("sync directory", path));
   node.directory->sync();
   return {};
 }

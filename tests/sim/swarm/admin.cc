@@ -138,7 +138,7 @@ class Admin {
         break;
       case 3:
         name = "stele.durability";
-        value = random_.below(2) == 0 ? "synced" : "replicated";
+        value = random_.below(2) == 0 || stage_.plan.always_synced ? "synced" : "replicated";
         if (value == "replicated") stage_.story_of(*topic).synced = false;
         break;
       default:

@@ -32,6 +32,8 @@ class Machine {
   std::optional<int> exit_code() const { return exit_code_; }
   // Clients are served.
   bool serving() const { return process_ != nullptr && process_->broker().progress().serving && terminate_ != nullptr; }
+  // Every partition is.
+  bool all_open() const { return serving() && process_->broker().progress().complete(); }
   // Null while there is none.
   app::BrokerProcess* process() const { return process_; }
   uint32_t shards() const { return shards_; }

@@ -61,8 +61,6 @@ void draw_config(base::Random& random, Plan& plan) {
   sometimes("group.initial.rebalance.delay.ms", 1, 1000);
   sometimes("max.connections", 100, 1000);  // half-open ones hold a place
   config["group.min.session.timeout.ms"] = "500";
-  // Now and then so small that it is begun anew all the time, or none at all.
-  config["stele.journal.bytes"] = one_in(random, 3) ? "0" : std::to_string(draw_scaled(random, 1 << 14, 1 << 20));
   config["offsets.topic.num.partitions"] = std::to_string(1 + random.below(3));
   config["log.dirs"] = fmt::format("{}", fmt::join(plan.log_dirs, ","));
   config["stele.http.port"] = "-1";
@@ -100,6 +98,8 @@ ClientPlan draw_client(base::Random& random, ClientKind kind) {
   client.think = milliseconds{draw_scaled(random, 1, 200)};
   client.attempts_max = static_cast<uint32_t>(draw_scaled(random, 2, 64));
   client.sessions = !one_in(random, 3);
+  client.narrow = one_in(random, 3);
+  if (client.narrow && one_in(random, 2)) client.in_flight = 5;
   if (kind == ClientKind::kAdmin) client.operations = std::min(client.operations, 25U);
   return client;
 }
@@ -128,6 +128,7 @@ void draw_network(base::Random& random, Plan& plan) {
   network.read_cut = static_cast<uint32_t>(draw_scaled(random, 1000, io::kAlways));
   network.read_cut_largest = one_in(random, 4) ? static_cast<uint64_t>(draw_scaled(random, 1, 100)) : 0;
   network.latency_mean = microseconds{draw_scaled(random, 50, 20'000)};
+  network.write_cut = draw_chance(random, 300'000);
   network.stall = draw_chance(random, 20'000);
   network.stall_longest = milliseconds{draw_scaled(random, 5, 3000)};
   network.reset = draw_chance(random, 5000);
@@ -156,9 +157,14 @@ void draw_disk_errors(base::Random& random, Plan& plan) {
   plan.bad_disk.read_error = draw_chance(random, 1000);
   if (one_in(random, 4)) plan.bad_disk.capacity_bytes = static_cast<uint64_t>(draw_scaled(random, 4096, 1 << 20));
   plan.bad_disk.read_only = one_in(random, 12);
-  // What was not written though it was to be synced stays in view; no recovery can tell, and a later loss of power
-  // takes it.
-  if (plan.bad_disk.sync_error > 0) plan.faults &= ~bit_of(FaultKind::kPowerLoss);
+  // What was not written though it was to be synced stays in view, and a later loss of power takes it. Where nothing
+  // counts before it is synced, that is borne; else no recovery can tell.
+  const bool lies = plan.bad_disk.sync_error > 0 && (plan.faults & bit_of(FaultKind::kPowerLoss)) != 0;
+  plan.always_synced = lies && plan.synced;
+  if (lies && !plan.synced) plan.faults &= ~bit_of(FaultKind::kPowerLoss);
+  for (TopicPlan& topic : plan.topics) {
+    if (plan.always_synced) topic.config.erase("stele.durability");
+  }
 }
 
 void draw_loops(base::Random& random, Plan& plan) {
@@ -199,6 +205,9 @@ void draw_faults(Plan& plan, const Limits& limits) {
   }
   own = plan.stream(16);
   if (drawn(FaultKind::kDiskErrors) && one_in(own, 2)) draw_disk_errors(own, plan);
+  // A log that met a full disk is opened anew, and cut where a read tells it to.
+  const bool flips = drawn(FaultKind::kDiskErrors) && one_in(own, 6) && !plan.bad_disk.capacity_bytes;
+  if (flips) plan.flipped_read = static_cast<uint32_t>(draw_scaled(own, 100, 20'000));
   own = plan.stream(14);
   if (drawn(FaultKind::kRareBranches)) {
     plan.rare = {.used = static_cast<uint32_t>(draw_scaled(own, 100'000, io::kAlways)),
@@ -209,8 +218,8 @@ void draw_faults(Plan& plan, const Limits& limits) {
 }  // namespace
 
 const char* name_of(FaultKind kind) {
-  constexpr const char* kNames[] = {"kill",    "power", "stop",  "pause", "tearing",
-                                    "network", "disk",  "loops", "rare",  "errors"};
+  constexpr const char* kNames[] = {"kill", "power", "stop", "pause",  "tearing", "network",
+                                    "disk", "loops", "rare", "errors", "clients"};
   return kNames[static_cast<size_t>(kind)];
 }
 

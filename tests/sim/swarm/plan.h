@@ -25,13 +25,16 @@ enum class FaultKind : uint8_t {
   kSlowDisk,      // slow and stuck operations, reads that miss the page cache
   kLoops,         // slow links between shards, slow helpers, shards that stand still
   kRareBranches,  // Shard::maybe()
-  kDiskErrors,    // of one log dir: EIO, short writes, no space, read-only
+  kDiskErrors,    // of one log dir: EIO, short writes, no space, read-only; of all, reads with a flipped bit
+  kClients,       // all of them crash, and begin anew
 };
-inline constexpr FaultKind kAllFaults[] = {
-    FaultKind::kKill,    FaultKind::kPowerLoss, FaultKind::kStop,  FaultKind::kPause,        FaultKind::kTearing,
-    FaultKind::kNetwork, FaultKind::kSlowDisk,  FaultKind::kLoops, FaultKind::kRareBranches, FaultKind::kDiskErrors};
+inline constexpr FaultKind kAllFaults[] = {FaultKind::kKill,       FaultKind::kPowerLoss, FaultKind::kStop,
+                                           FaultKind::kPause,      FaultKind::kTearing,   FaultKind::kNetwork,
+                                           FaultKind::kSlowDisk,   FaultKind::kLoops,     FaultKind::kRareBranches,
+                                           FaultKind::kDiskErrors, FaultKind::kClients};
 // Those that strike at one moment; the others lie over the whole time until the world heals.
-inline constexpr FaultKind kStrikes[] = {FaultKind::kKill, FaultKind::kPowerLoss, FaultKind::kStop, FaultKind::kPause};
+inline constexpr FaultKind kStrikes[] = {FaultKind::kKill, FaultKind::kPowerLoss, FaultKind::kStop, FaultKind::kPause,
+                                         FaultKind::kClients};
 const char* name_of(FaultKind kind);
 constexpr uint32_t bit_of(FaultKind kind) { return 1U << static_cast<uint32_t>(kind); }
 
@@ -64,6 +67,7 @@ struct ClientPlan {
   base::Duration timeout{};   // of one request
   base::Duration think{};     // mean pause between operations
   uint32_t attempts_max = 0;  // before it gives up and does not know
+  bool narrow = false;        // it writes to one partition alone
   bool sessions = false;
 };
 
@@ -83,7 +87,9 @@ struct Plan {
   io::NetworkFaults network;
   io::DiskFaults disk;
   bool disk_errors = false;
-  io::DiskFaults bad_disk;  // of the log dir that has them
+  io::DiskFaults bad_disk;     // of the log dir that has them
+  bool always_synced = false;  // no topic ever says otherwise
+  uint32_t flipped_read = 0;   // while all partitions are open
   std::string bad_dir;
   io::LoopFaults loops;
   io::RareBranches rare;

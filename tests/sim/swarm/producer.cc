@@ -48,6 +48,7 @@ class Producer {
     size_t send = 0;  // in the history
     base::TopicId topic;
     ModelBatch batch;
+    bool refused = false;  // an earlier attempt was, and can be sent again
   };
 
   bool idempotent() const { return plan_.kind == ClientKind::kIdempotent; }
@@ -102,8 +103,10 @@ class Producer {
       --left_;
       return std::nullopt;
     }
+    if (plan_.narrow && !stage_.topics.front().deleting) topic = &stage_.topics.front();
     Pending pending{.send = stage_.history.sends.size(), .topic = topic->id, .batch = {}};
-    const Place place{topic->number, static_cast<int32_t>(random_.below(static_cast<uint64_t>(topic->partitions)))};
+    const auto partition = static_cast<int32_t>(random_.below(static_cast<uint64_t>(topic->partitions)));
+    const Place place{topic->number, plan_.narrow ? 0 : partition};
     Send story{.span = {.invoked = stage_.history.tick()}, .place = place, .client = number_, .acks = acks()};
     const uint64_t count = 1 + random_.below(random_.below(4) == 0 ? 12 : 3);
     for (uint64_t i = 0; i < count; ++i) {
@@ -249,6 +252,7 @@ class Producer {
       case ErrorCode::kKafkaStorageError:
       case ErrorCode::kRequestTimedOut:
       case ErrorCode::kNotEnoughReplicas:
+        pending.refused = true;
         retry(std::move(pending));
         return;
       default:
@@ -286,11 +290,12 @@ class Producer {
     const KnownTopic* topic = stage_.find(pending.topic);
     excused |= topic == nullptr || topic->deleting;
     // As Kafka's, a producer snapshot tells the last batch alone: after a restart one before it that is sent again is
-    // refused, not recognized.
+    // refused, not recognized. A producer that a log does not know begins anywhere: where the first batch met a
+    // partition that was not open yet, the second may have been taken as the first.
     for (const Send& other : stage_.history.sends) {
       excused |= other.producer_id == told.producer_id && other.producer_epoch == told.producer_epoch &&
                  other.place == told.place && other.sequence > told.sequence && told.attempts > 1 &&
-                 epoch_era_ < line_->era();
+                 (epoch_era_ < line_->era() || (told.sequence == 0 && pending.refused));
     }
     if (!excused || !idempotent()) {
       stage_.odd(fmt::format("producer {} epoch {} sequence {} of topic {} partition {} in era {}: {}",

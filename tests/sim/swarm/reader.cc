@@ -161,7 +161,8 @@ class Reader {
     } else if (code != ErrorCode::kNone && code != ErrorCode::kUnknownTopicOrPartition &&
                code != ErrorCode::kUnknownTopicId && code != ErrorCode::kNotLeaderOrFollower &&
                code != ErrorCode::kKafkaStorageError && code != ErrorCode::kInconsistentTopicId &&
-               code != ErrorCode::kLeaderNotAvailable) {
+               code != ErrorCode::kLeaderNotAvailable &&
+               (code != ErrorCode::kCorruptMessage || stage_.plan.flipped_read == 0)) {
       stage_.odd(fmt::format("a fetch was answered with {}", base::error_name(code)));
     }
   }

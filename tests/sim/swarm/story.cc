@@ -123,7 +123,7 @@ class Teller {
     told_.endings = history_.endings.size();
     told_.marks = world_.marks();
     for (const std::string& error : journal_.errors()) {
-      if (!plan_.disk_errors) stage_.odd("the broker logged an error: " + error);
+      if (!plan_.disk_errors && plan_.flipped_read == 0) stage_.odd("the broker logged an error: " + error);
     }
     told_.findings = judge(history_);
     if (!finished) told_.findings.insert(told_.findings.begin(), {"stuck", stuck_});
@@ -139,7 +139,7 @@ class Teller {
     for (const FaultKind kind : kStrikes) schedule_.push_back(kind);
     std::erase_if(schedule_, [this](FaultKind kind) { return (plan_.faults & bit_of(kind)) == 0; });
     if (plan_.cut_off > base::Duration{0}) schedule_.push_back(FaultKind::kNetwork);
-    client_.start(1, [this](io::Shard& shard) { return run_clients(stage_, shard, still_); });
+    start_clients();
     set_faults();
     if (!bring_trouble()) return false;
     if (!heal()) return false;
@@ -151,10 +151,16 @@ class Teller {
     return verify();
   }
 
+  void start_clients() {
+    still_.clear();
+    client_.start(1, [this](io::Shard& shard) { return run_clients(stage_, shard, still_); });
+  }
+
   bool run_until(const std::function<bool()>& done, base::Duration longest) {
     return world_.run_until(
         [&] {
           watch_.after_event();
+          if (plan_.flipped_read > 0) set_flips(!stage_.healed && machine_.all_open());
           if (options_.steps && world_.events() % kEventsPerStep == 0) told_.steps.push_back(world_.trace_hash());
           return done();
         },
@@ -221,6 +227,16 @@ class Teller {
     world_.set_loop_faults(plan_.loops);
     world_.set_rare_branches(plan_.rare);
   }
+  // A recovery cuts what it reads as damaged: it is spared.
+  void set_flips(bool on) {
+    if (flips_ == on) return;
+    flips_ = on;
+    for (const std::string& dir : plan_.log_dirs) {
+      io::DiskFaults faults = machine_.host().disk().faults(dir);
+      faults.flipped_read = on ? plan_.flipped_read : 0;
+      machine_.host().disk().set_faults(dir, faults);
+    }
+  }
   void end_faults() {
     world_.network().set_faults(io::NetworkFaults{});
     machine_.host().disk().set_faults(io::DiskFaults{});
@@ -246,6 +262,13 @@ class Teller {
     journal_.say(fmt::format("--- {} (event {})", name_of(kind), world_.events()));
     if (kind == FaultKind::kNetwork) {
       cut_off_clients();
+      return true;
+    }
+    if (kind == FaultKind::kClients) {
+      client_.crash();
+      const base::MonoTime up = world_.now() + draw_around(plan_.down);
+      run_until([&] { return world_.now() >= up; }, minutes{1});
+      start_clients();
       return true;
     }
     if (kind == FaultKind::kPause) {
@@ -285,7 +308,8 @@ class Teller {
     end_faults();
     journal_.say(fmt::format("--- all faults end (event {})", world_.events()));
     // A log dir that went offline comes back with the next start.
-    if (machine_.running() && plan_.disk_errors) end_process(EndKind::kKill);
+    // What was read wrongly may be remembered.
+    if (machine_.running() && (plan_.disk_errors || plan_.flipped_read > 0)) end_process(EndKind::kKill);
     if (!machine_.running()) begin_process();
     stage_.healed = true;
     if (!run_until([&] { return client_.ended() || machine_.exit_code().has_value(); }, minutes{3}) ||
@@ -361,6 +385,7 @@ class Teller {
   Stage stage_;
   base::SeededRandom random_;
   std::vector<FaultKind> schedule_;
+  bool flips_ = false;
   std::vector<size_t> still_;
   std::string stuck_;
   StoryTold told_;
