@@ -18,7 +18,8 @@ constexpr const char* kUsage =
 stele_sim --seed S [what a shrunk seed says]     one seed, with its schedule and the broker's log
 stele_sim --shrink S [the same]                  the least that still fails
 stele_sim --compare S                            runs it twice, says where the runs part
-options that leave something out: --off kill|power|stop|pause|tearing|network|disk|loops|rare, --clients N, --partitions N, --events N
+options that leave something out: --off kill|power|stop|pause|tearing|network|disk|loops|rare|errors|clients,
+  --clients N, --partitions N, --events N
 exit codes: 0 clean, 127 a crash, 128 something does not end, 129 a broken promise
 )";
 
