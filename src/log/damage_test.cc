@@ -1,5 +1,6 @@
 // Bytes that changed at rest: never served, told once, and no reason to lose what lies behind them.
 #include <algorithm>
+#include <array>
 
 #include "log/log_fixture.h"
 
@@ -220,6 +221,27 @@ TEST_F(DamageTest, an_index_made_anew_reaches_behind_damage) {
     OpenLog log = co_await open(shard, {.recovery_point = kBatches, .clean = true});
     EXPECT_EQ(co_await readable(*log.log), all_but({5}));
   });
+}
+
+TEST_F(DamageTest, an_index_entry_that_names_a_later_batch_hides_none) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const uint64_t size = co_await fill(shard);
+    const auto dir = co_await directory(shard);
+    const auto file = must(co_await dir->open("t-0/00000000000000000000.index", io::OpenMode::kReadWrite));
+    std::array<std::byte, 2 * OffsetIndex::kEntrySize> entries{};
+    must(co_await file->read(0, entries));
+    const auto second = base::load_be<uint32_t>(&entries[OffsetIndex::kEntrySize + 4]);
+    EXPECT_GT(second, size);
+    base::store_be(&entries[4], static_cast<uint32_t>(second - size));
+    const iovec part{entries.data(), entries.size()};
+    must(co_await file->write(0, {&part, 1}));
+    for (int64_t i = 0; i < kBatches; ++i) {
+      OpenLog fresh = co_await open(shard, {.options = often_indexed(), .recovery_point = kBatches, .clean = true});
+      const ReadResult read = must(co_await fresh->read(Offset{i}, 1, fresh->written_end(), true));
+      EXPECT_EQ(must(record::BatchView::open(read.batches)).base_offset(), Offset{i});
+    }
+  });
+  EXPECT_TRUE(lines_.mention("names a later batch"));
 }
 
 }  // namespace
