@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/error_code.h"
+#include "base/ids.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "base/uuid.h"
@@ -66,6 +67,13 @@ TEST(Result, try_leaves_with_the_first_error) {
   EXPECT_EQ(quarter(6).code(), ErrorCode::kInvalidRequest);
   EXPECT_EQ(quarter(6).error().message, "odd");
   EXPECT_EQ(error_name(ErrorCode::kUnknownTopicOrPartition), "UNKNOWN_TOPIC_OR_PARTITION");
+}
+
+TEST(Offset, wraps_where_bytes_of_a_peer_say_so) {
+  constexpr Offset kLargest{std::numeric_limits<int64_t>::max()};
+  constexpr Offset kLeast{std::numeric_limits<int64_t>::min()};
+  static_assert(kLargest + 1 == kLeast && kLeast + -1 == kLargest);  // no constant if it were undefined
+  static_assert(kLeast - kLargest == 1 && kLargest - Offset{3} == kLargest.value() - 3);
 }
 
 TEST(Random, below_stays_below) {

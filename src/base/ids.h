@@ -36,15 +36,21 @@ inline constexpr BrokerId kNoBroker{-1};
 inline constexpr ProducerId kNoProducerId{-1};
 inline constexpr ProducerEpoch kNoProducerEpoch{-1};
 
-// Position of a record in a partition. Offset plus count is an Offset; Offset minus Offset is a count.
+// Position of a record in a partition. Offset plus count is an Offset; Offset minus Offset is a count. Bytes of a peer
+// or a disk hold any offset, so both wrap around like Java's long: what is taken from there is compared before it is
+// believed.
 class Offset {
  public:
   constexpr Offset() = default;
   constexpr explicit Offset(int64_t value) : value_(value) {}
   constexpr int64_t value() const { return value_; }
   friend constexpr auto operator<=>(Offset, Offset) = default;
-  friend constexpr Offset operator+(Offset offset, int64_t count) { return Offset{offset.value_ + count}; }
-  friend constexpr int64_t operator-(Offset a, Offset b) { return a.value_ - b.value_; }
+  friend constexpr Offset operator+(Offset offset, int64_t count) {
+    return Offset{static_cast<int64_t>(static_cast<uint64_t>(offset.value_) + static_cast<uint64_t>(count))};
+  }
+  friend constexpr int64_t operator-(Offset a, Offset b) {
+    return static_cast<int64_t>(static_cast<uint64_t>(a.value_) - static_cast<uint64_t>(b.value_));
+  }
 
  private:
   int64_t value_ = 0;

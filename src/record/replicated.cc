@@ -18,6 +18,10 @@ base::Result<ReplicatedBatches> check_replicated(base::Bytes records, base::Lead
       return {ErrorCode::kCorruptMessage,
               fmt::format("the batch at offset {} has an unknown codec", batch->base_offset().value())};
     }
+    if (batch->base_offset() < base::Offset{0} || batch->last_offset() < batch->base_offset()) {
+      return {ErrorCode::kCorruptMessage,
+              fmt::format("a batch has offsets {} to {}", batch->base_offset().value(), batch->last_offset().value())};
+    }
     if (found.first_offset && batch->last_offset() <= found.last_offset) {
       return {ErrorCode::kCorruptMessage, fmt::format("the batch that ends at offset {} follows one that ends at {}",
                                                       batch->last_offset().value(), found.last_offset.value())};

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "record/builder.h"
 
 namespace stele::record {
@@ -52,6 +54,18 @@ TEST(replicated, offsets_that_fall_and_a_bad_checksum_are_corrupt) {
   base::ByteVector bytes = batch(10, 1, 1);
   bytes.back() ^= std::byte{1};
   EXPECT_EQ(check_replicated(bytes, base::LeaderEpoch{1}).code(), base::ErrorCode::kCorruptMessage);
+}
+
+TEST(replicated, offsets_that_are_none_are_corrupt) {
+  constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
+  for (const int64_t base : {int64_t{-1}, std::numeric_limits<int64_t>::min(), kLargest}) {
+    base::ByteVector bytes = batch(10, 1, 1);
+    set_base_offset(bytes, base::Offset{base});  // lies outside the checksum
+    EXPECT_EQ(check_replicated(bytes, base::LeaderEpoch{1}).code(), base::ErrorCode::kCorruptMessage) << base;
+  }
+  base::ByteVector last = batch(10, 1, 1);
+  set_base_offset(last, base::Offset{kLargest - 1});
+  EXPECT_TRUE(check_replicated(last, base::LeaderEpoch{1}).ok());
 }
 
 }  // namespace
