@@ -22,6 +22,8 @@ class Executor {
   virtual ~Executor() = default;
   // Resumes the waiter's coroutine in a later step of this loop, never inside the call.
   virtual void post(Waiter& waiter) = 0;
+  // The same, but what is posted now or later may run first: for one who has had a fair share and has more to do.
+  virtual void defer(Waiter& waiter) { post(waiter); }
 };
 
 // Wakes one waiting coroutine. Set while nobody waits, the next wait() returns at once; several sets count as one. It
@@ -68,6 +70,21 @@ inline auto yield(Executor& executor) {
     void await_suspend(std::coroutine_handle<> waiting) {
       handle = waiting;
       executor->post(*this);
+    }
+    void await_resume() const noexcept {}
+  };
+  return Awaiter{&executor};
+}
+
+// Lets all others of the shard go first, those too that hear from outside meanwhile: between the slices of long work.
+inline auto give_way(Executor& executor) {
+  struct Awaiter : Waiter {
+    Executor* executor;
+    explicit Awaiter(Executor* e) : executor(e) {}
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiting) {
+      handle = waiting;
+      executor->defer(*this);
     }
     void await_resume() const noexcept {}
   };

@@ -41,17 +41,22 @@ class KernelRandom final : public base::Random {
 class ReadyQueue final : public base::Executor {
  public:
   void post(base::Waiter& waiter) override { ready_.push_back(waiter); }
-  bool empty() const { return ready_.empty(); }
+  void defer(base::Waiter& waiter) override { deferred_.push_back(waiter); }
+  bool empty() const { return ready_.empty() && deferred_.empty(); }
+  // So many of those who are ready, then one of those who gave way: these go on however busy the others are, and keep
+  // them waiting for one slice at most.
   void run(uint32_t resumes_max) {
     for (uint32_t i = 0; i < resumes_max; ++i) {
       base::Waiter* waiter = ready_.pop_front();
-      if (waiter == nullptr) return;
+      if (waiter == nullptr) break;
       waiter->handle.resume();
     }
+    if (base::Waiter* waiter = deferred_.pop_front()) waiter->handle.resume();
   }
 
  private:
   base::IntrusiveList<base::Waiter> ready_;
+  base::IntrusiveList<base::Waiter> deferred_;
 };
 
 class RealShard final : public Shard {
