@@ -176,6 +176,40 @@ void add_partitions(Seeds& seeds) {
   }
 }
 
+base::ByteVector batch_at(int offset, int records) {
+  record::BatchBuilder builder{{.base_offset = base::Offset{offset}, .leader_epoch = base::LeaderEpoch{0}}};
+  for (int i = 0; i < records; ++i) {
+    builder.add({.timestamp = base::Timestamp{1'700'000'000'000}, .value = base::as_bytes("value")});
+  }
+  return std::move(builder).build();
+}
+
+// As journal() in journal_target.cc numbers its choices.
+void add_journals(Seeds& seeds) {
+  const auto entry = [](Bytes& to, int kind, int directory, int first, int records) {
+    to.byte(kind).byte(0).byte(directory).byte(first).byte(first + records).byte(0);
+    to.piece(records > 0 ? batch_at(first, records) : base::ByteVector{});
+  };
+  Bytes two_groups;
+  two_groups.byte(0).byte(0).byte(1).byte(0).byte(2);
+  entry(two_groups, 1, 0, 0, 3);
+  entry(two_groups, 1, 1, 0, 1);
+  two_groups.byte(0).byte(1).byte(2).byte(1).byte(1);
+  entry(two_groups, 1, 0, 3, 2);
+  seeds.add("journal", two_groups.bytes);
+  Bytes behind_segment = two_groups;
+  behind_segment.byte(3).byte(0).piece(batch_at(0, 3));
+  seeds.add("journal", behind_segment.bytes);
+  Bytes forgotten = two_groups;
+  forgotten.byte(0).byte(1).byte(3).byte(1).byte(2);
+  entry(forgotten, 2, 0, 0, 0);
+  entry(forgotten, 3, 0, 1, 1);
+  seeds.add("journal", forgotten.bytes);
+  Bytes damaged = two_groups;
+  damaged.byte(2).byte(0).number(4200).byte(1);
+  seeds.add("journal", damaged.bytes);
+}
+
 void add_metadata(Seeds& seeds) {
   const fs::path data = kSource / "src/metadata/testdata";
   base::ByteVector log = content_of(data / "kafka_restarts.log");
@@ -246,6 +280,7 @@ Seeds first_inputs() {
   add_conversation(seeds);
   add_batches(seeds);
   add_partitions(seeds);
+  add_journals(seeds);
   add_metadata(seeds);
   add_groups(seeds);
   add_texts(seeds);

@@ -29,6 +29,7 @@ void append_batch(base::Bytes input);
 void decompress(base::Bytes input);
 void small_file(base::Bytes input);
 void partition_directory(base::Bytes input);
+void journal(base::Bytes input);
 void metadata_log(base::Bytes input);
 void metadata_records(base::Bytes input);
 void group_records(base::Bytes input);

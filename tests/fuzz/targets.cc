@@ -11,6 +11,7 @@ std::span<const Target> targets() {
       {"decompress", decompress},
       {"small_file", small_file},
       {"partition_directory", partition_directory},
+      {"journal", journal},
       {"metadata_log", metadata_log},
       {"metadata_records", metadata_records},
       {"group_records", group_records},
