@@ -32,6 +32,8 @@ ShardReport report_shard(const server::ShardServer& server, const server::Router
   report.connections = server.connections();
   report.produce_waiters = router.produce_waiters();
   report.fetch_waiters = router.fetch_waiters();
+  report.complaints = router.complaints_made();
+  report.limits = router.limits_met();
   for (size_t i = 0; i < server::kRequestClasses; ++i) {
     const server::Budget& budget = server.budget(static_cast<server::RequestClass>(i));
     report.budgets[i] = {budget.used(), budget.limit(), budget.refusals()};

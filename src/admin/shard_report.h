@@ -43,6 +43,8 @@ struct ShardReport {
   uint64_t connections = 0;
   uint64_t produce_waiters = 0;  // produce requests that wait until their batches count
   uint64_t fetch_waiters = 0;    // fetch requests that wait for records
+  uint64_t complaints = 0;       // about clients, those left out of the log included
+  server::LimitCounts limits;
   std::array<BudgetReport, server::kRequestClasses> budgets;
   std::map<std::string, TopicReport> topics;
   std::vector<SlowPartition> slowest;  // appends of late, the slowest first; at most kSlowest

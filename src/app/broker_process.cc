@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "admin/broker_metrics.h"
+#include "admin/limit_metrics.h"
 #include "app/broker_command.h"
 #include "app/stats.h"
 
@@ -91,6 +92,7 @@ size_t open_files_max(const config::BrokerConfig& config) {
 server::RouterLimits router_limits(const config::BrokerConfig& config, size_t shards) {
   const auto count = [&config](const char* name) { return static_cast<size_t>(config.number(name)); };
   server::RouterLimits limits;
+  limits.calls.request_elements_max = count("stele.request.elements.max");
   limits.calls.fetch_bytes_max = config.number("fetch.max.bytes");
   limits.calls.fetch_waiters_max = count("stele.fetch.waiters.max");
   limits.sessions.slots = count("max.incremental.fetch.session.cache.slots") / shards + 1;
@@ -358,6 +360,7 @@ base::Task<std::string> BrokerProcess::metrics() {
   if (const metadata::ImagePtr image = broker_->controller().image()) admin::add_controller(text, *image);
   const auto dirs = co_await broker_->dir_status();
   admin::add_log_dirs(text, dirs);
+  admin::add_limits(text, shards, *acceptor_);
   co_return text.text();
 }
 

@@ -35,6 +35,8 @@ coordinator::GroupOptions options_of(const config::BrokerConfig& config) {
   options.max_size = static_cast<size_t>(config.number("group.max.size"));
   const int64_t coordinators = config.number("offsets.topic.num.partitions");
   options.groups_max = static_cast<size_t>((config.number("stele.groups.max") + coordinators - 1) / coordinators);
+  options.members_bytes_max =
+      static_cast<size_t>((config.number("stele.group.members.bytes.max") + coordinators - 1) / coordinators);
   options.offsets_max =
       static_cast<size_t>((config.number("stele.group.offsets.max") + coordinators - 1) / coordinators);
   options.offset_metadata_max = static_cast<size_t>(config.number("offset.metadata.max.bytes"));

@@ -5,7 +5,8 @@ namespace stele::server {
 namespace {
 constexpr base::Duration kPauseAfterError =
     std::chrono::milliseconds{100};  // out of descriptors: others must close first
-}
+constexpr int kAcceptsPerTurn = 16;  // then others get their turn
+}  // namespace
 
 Acceptor::Acceptor(io::Shard& shard, AcceptLimits limits, Deliver deliver, size_t complaints_per_second)
     : shard_(shard),
@@ -52,7 +53,8 @@ void Acceptor::start() {
 
 base::Task<void> Acceptor::accept_loop(Bound bound) {
   base::Signal acceptable{shard_.executor()};
-  while (true) {
+  for (int accepted = 1;; ++accepted) {
+    if (accepted % kAcceptsPerTurn == 0) co_await base::give_way(shard_.executor());
     auto stream = bound.port->try_accept();
     if (!stream.ok()) {
       shard_.log().warn("listener {}: cannot accept: {}", bound.listener, stream.error().message);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -27,6 +28,10 @@ class AcceptorTest : public ::testing::Test {
     co_await never.wait();
   }
   void start(AcceptLimits limits, std::map<std::string, uint16_t> listeners = {{"A", 1000}}) {
+    bind(std::move(limits), std::move(listeners));
+    acceptor_->start();
+  }
+  void bind(AcceptLimits limits, std::map<std::string, uint16_t> listeners = {{"A", 1000}}) {
     broker_.start(3, &forever);
     acceptor_ = std::make_unique<Acceptor>(
         broker_.shard(base::ShardId{0}), std::move(limits),
@@ -36,7 +41,6 @@ class AcceptorTest : public ::testing::Test {
           taken_.push_back(std::move(info));
         });
     for (const auto& [name, port] : listeners) ASSERT_TRUE(acceptor_->bind(name, false, {"", port}).ok());
-    acceptor_->start();
   }
   static base::Task<void> open(io::Shard& shard, uint16_t port, std::vector<std::unique_ptr<io::Stream>>& opened) {
     auto stream = co_await shard.connect({"broker", port});
@@ -45,6 +49,15 @@ class AcceptorTest : public ::testing::Test {
   void connect(int count, uint16_t port = 1000) {
     for (int i = 0; i < count; ++i) clients_.spawn(open(client_.shard(base::ShardId{0}), port, opened_));
     pass(milliseconds{100});
+  }
+  // How many were taken between two turns of another on the same shard, at most.
+  base::Task<void> watch(base::Executor& executor, size_t& most) {
+    size_t before = 0;
+    for (int turn = 0; turn < 400; ++turn) {
+      co_await base::yield(executor);
+      most = std::max(most, taken_.size() - before);
+      before = taken_.size();
+    }
   }
   void pass(base::Duration time) {
     world_.run_until([] { return false; }, time);
@@ -79,6 +92,19 @@ TEST_F(AcceptorTest, spreads_connections_over_the_shards) {
   connect(9);
   EXPECT_EQ(on_shard_, (std::map<uint32_t, int>{{0, 3}, {1, 3}, {2, 3}}));
   EXPECT_EQ(acceptor_->open(), 9U);
+}
+
+TEST_F(AcceptorTest, a_crowd_of_connections_leaves_others_their_turn) {
+  bind(kWide);
+  connect(100);
+  size_t most = 0;
+  base::Executor& executor = broker_.shard(base::ShardId{0}).executor();
+  base::TaskScope others{executor, [](std::exception_ptr) { FAIL(); }};
+  acceptor_->start();
+  others.spawn(watch(executor, most));
+  pass(milliseconds{100});
+  EXPECT_EQ(taken_.size(), 100U);
+  EXPECT_LT(most, 60U);
 }
 
 TEST_F(AcceptorTest, closes_what_is_over_the_limit_and_takes_more_once_one_has_ended) {

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "server/limit_counts.h"
 #include "server/request.h"
 #include "server/response.h"
 #include "wire/api.h"
@@ -25,8 +26,9 @@ namespace stele::server {
 class FetchSessions;
 
 struct CallLimits {
-  int64_t fetch_bytes_max = 57671680;  // fetch.max.bytes
-  size_t fetch_waiters_max = 100'000;  // stele.fetch.waiters.max, of one shard
+  size_t request_elements_max = 1'000'000;  // stele.request.elements.max
+  int64_t fetch_bytes_max = 57671680;       // fetch.max.bytes
+  size_t fetch_waiters_max = 100'000;       // stele.fetch.waiters.max, of one shard
 };
 
 // What handlers of one shard share beside the broker.
@@ -35,6 +37,7 @@ struct CallServices {
   size_t& fetch_waiters;  // fetches that wait for records
   Budget& produce_waiters;
   Complaints& complaints;
+  LimitCounts& limit_counts;
   const CallLimits& limits;
 };
 
@@ -74,13 +77,18 @@ class Call {
   FetchSessions& fetch_sessions() const { return services_.fetch_sessions; }
   size_t& fetch_waiters() const { return services_.fetch_waiters; }
   Budget& produce_waiters() const { return services_.produce_waiters; }
+  LimitCounts& limit_counts() const { return services_.limit_counts; }
   const CallLimits& limits() const { return services_.limits; }
   // Text that lives as long as the call.
   std::string_view keep(std::string_view text);
 
   template <class M>
   base::Result<M> decode() {
-    return wire::from_bytes<M>(body_, version(), arena());
+    wire::Reader in{body_, arena()};
+    in.set_elements_max(limits().request_elements_max);
+    base::Result<M> message = wire::read_message<M>(in, version());
+    if (in.elements_exceeded()) limit_counts().count(Limit::kRequestElements);
+    return message;
   }
   template <class M>
   M make() {

@@ -12,7 +12,7 @@ namespace {
 // Then other connections get their turn.
 constexpr int kReadsPerStep = 8;
 constexpr int kRequestsPerStep = 32;
-constexpr size_t kSmallAnswer = 1024;  // not worth counting
+constexpr size_t kWorkPerStep = size_t{64} << 10;  // bytes of answers without their records, an eighth of requests
 
 std::string describe(const std::exception_ptr& fault) {
   try {
@@ -45,7 +45,7 @@ base::Task<void> Connection::run() {
     const Step result = step();
     if (result == Step::kClosed) break;
     if (result == Step::kAgain) {
-      co_await base::yield(context_.shard.executor());
+      co_await base::give_way(context_.shard.executor());
     } else {
       co_await wake_.wait();
     }
@@ -74,17 +74,19 @@ bool Connection::works_on_something() const {
 void Connection::check_deadlines(base::MonoTime now) {
   const ConnectionLimits& limits = context_.limits;
   if (!output_.empty() && now - stalled_since_ > limits.write_stall_max) {
-    give_up("the client does not read its answers (stele.connection.write.timeout.ms)");
+    give_up(Limit::kWriteTimeout, "the client does not read its answers (stele.connection.write.timeout.ms)");
   } else if (input_.partial() && !input_.whole() && slots_.empty() && now - partial_since_ > limits.partial_frame_max) {
-    give_up("a request did not arrive whole in time (stele.connection.frame.timeout.ms)");
+    give_up(Limit::kFrameTimeout, "a request did not arrive whole in time (stele.connection.frame.timeout.ms)");
   } else if (now - last_active_ > limits.idle_max) {  // whatever it waits for, as Kafka has it
+    context_.router.limit_counts().count(Limit::kIdle);
     close("idle");
   }
 }
 
 // Ends a connection whose client is to blame.
-void Connection::give_up(const char* reason) {
+void Connection::give_up(Limit limit, const char* reason) {
   if (closing_ == nullptr) {
+    context_.router.limit_counts().count(limit);
     context_.router.complaints().warn("connection of {}:{} closed: {}", info_.client_address, info_.client_port,
                                       reason);
   }
@@ -93,14 +95,15 @@ void Connection::give_up(const char* reason) {
 
 Connection::Step Connection::step() {
   wake_.reset();
+  work_ = 0;
   int requests = 0;
   for (int reads = 0; reads < kReadsPerStep;) {
-    while (requests < kRequestsPerStep && start_requests()) ++requests;
+    while (requests < kRequestsPerStep && work_ < kWorkPerStep && start_requests()) ++requests;
     take_answers();
     if (!flush() || closing_ != nullptr) return Step::kClosed;
     if (close_after_answers_ && slots_.empty() && output_.empty()) return Step::kClosed;
     if (draining_ && output_.empty() && !works_on_something()) return Step::kClosed;
-    if (requests == kRequestsPerStep) return Step::kAgain;
+    if (requests == kRequestsPerStep || work_ >= kWorkPerStep) return Step::kAgain;
     if (!reading_pays()) break;
     const Step result = read();
     if (result == Step::kClosed) return result;
@@ -120,6 +123,7 @@ bool Connection::start_requests() {
   take_answers();
   if (closing_ != nullptr || close_after_answers_ || draining_) return false;
   if (!input_.size_valid()) {
+    context_.router.limit_counts().count(Limit::kFrameBytes);
     context_.router.complaints().warn(
         "connection of {}:{} closed: a frame of {} bytes where 1 to {} are allowed (socket.request.max.bytes)",
         info_.client_address, info_.client_port, *input_.announced(), context_.limits.frame_bytes_max);
@@ -130,20 +134,31 @@ bool Connection::start_requests() {
   if (!api_key || !may_start(*api_key) || waits_for_waiters(*api_key)) return false;
   auto frame = input_.next();
   if (!frame) return false;
+  held_ = false;
+  work_ += frame->bytes.size() / 8;
   start(*std::move(frame), context_.router.pipelined(*api_key));
   return true;
 }
 
-bool Connection::may_start(int16_t api_key) const {
-  if (output_.bytes() >= context_.limits.response_bytes_waiting_max) return false;
+bool Connection::may_start(int16_t api_key) {
+  if (output_.bytes() >= context_.limits.response_bytes_waiting_max) return hold(Limit::kAnswerBytes);
   if (slots_.empty()) return true;
-  return !exclusive_ && context_.router.pipelined(api_key) && slots_.size() < context_.limits.requests_in_flight_max;
+  if (slots_.size() >= context_.limits.requests_in_flight_max) return hold(Limit::kRequestsInFlight);
+  return !exclusive_ && context_.router.pipelined(api_key);
+}
+
+// Counts a limit that keeps the next request waiting, once for each; false.
+bool Connection::hold(Limit limit) {
+  if (!held_) context_.router.limit_counts().count(limit);
+  held_ = true;
+  return false;
 }
 
 // True where so many pipelined requests wait on this shard that this one must not; it is woken when it may.
 bool Connection::waits_for_waiters(int16_t api_key) {
   Budget& waiters = context_.router.pipelined_waiters();
   if (!waiters.exhausted() || !context_.router.pipelined(api_key)) return false;
+  hold(Limit::kProduceWaiters);
   context_.router.complaints().warn("{} produces wait, further ones are not read (stele.produce.waiters.max)",
                                     waiters.used());
   waiters.await_room(waiting_to_start_);
@@ -180,22 +195,14 @@ void Connection::take_answers() {
     context_.traffic.answered(slot.api_key, slot.request_bytes, response_bytes, now - slot.arrived);
     if (slot.outcome == Outcome::kRespond) {
       if (output_.empty()) stalled_since_ = context_.shard.clock().now();
-      charge(slot);
-      output_.push(std::move(slot.response));
+      work_ += slot.response.head.size();
+      output_.push(std::move(slot.response), *slot.request.budget);
     } else if (slot.outcome == Outcome::kClose) {
       close_after_answers_ = true;
     }
     slots_.pop_front();
     if (close_after_answers_) return;
   }
-}
-
-// An answer that waits for a slow reader counts like the requests of its class. Record bytes are counted already.
-void Connection::charge(Slot& slot) {
-  if (slot.response.head.size() < kSmallAnswer) return;
-  auto charge = std::make_shared<BudgetCharge>();
-  charge->add(*slot.request.budget, slot.response.head.size());
-  slot.response.owners.push_back(std::move(charge));
 }
 
 bool Connection::flush() {
@@ -211,7 +218,7 @@ bool Connection::flush() {
 }
 
 // More input is of use only where a further request could start, or where the frame being read is not whole.
-bool Connection::reading_pays() const {
+bool Connection::reading_pays() {
   if (close_after_answers_ || draining_ || output_.bytes() >= context_.limits.response_bytes_waiting_max) return false;
   const auto api_key = input_.api_key();
   if (!input_.whole() && (!api_key || slots_.empty() || may_start(*api_key))) return true;

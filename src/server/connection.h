@@ -71,14 +71,14 @@ class Connection : public base::ListNode {
   void start(Frame frame, bool pipelined);
   base::Task<void> serve(Slot& slot);
   void take_answers();
-  static void charge(Slot& slot);
-  void give_up(const char* reason);
-  bool may_start(int16_t api_key) const;
+  void give_up(Limit limit, const char* reason);
+  bool may_start(int16_t api_key);
+  bool hold(Limit limit);
   bool waits_for_waiters(int16_t api_key);
   bool works_on_something() const;
   bool flush();
   Step read();
-  bool reading_pays() const;
+  bool reading_pays();
   Budget& budget();
 
   ConnectionContext context_;
@@ -96,6 +96,8 @@ class Connection : public base::ListNode {
   bool close_after_answers_ = false;
   bool draining_ = false;
   base::MonoTime read_at_;  // when the latest bytes came
+  size_t work_ = 0;         // of the present step
+  bool held_ = false;       // the next request waits at a limit that was counted
   base::MonoTime last_active_;
   base::MonoTime partial_since_;
   base::MonoTime stalled_since_;

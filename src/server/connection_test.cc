@@ -22,6 +22,7 @@ class EchoRouter final : public RequestRouter {
   bool ends_soon(int16_t key) const override { return key != 2; }
   Budget& pipelined_waiters() override { return waiters_; }
   Complaints& complaints() override { return complaints_; }
+  LimitCounts& limit_counts() override { return limit_counts_; }
   base::Task<Outcome> handle(Request& request, Response& response) override {
     const auto key = base::load_be<int16_t>(request.frame.data());
     const std::string text{base::as_text(request.frame.subspan(2))};
@@ -47,6 +48,7 @@ class EchoRouter final : public RequestRouter {
   std::map<std::string, std::unique_ptr<base::Signal>> waiting_;
   Budget waiters_{3};
   Complaints complaints_;
+  LimitCounts limit_counts_;
 };
 
 // A peer that the test plays by hand.
@@ -328,11 +330,45 @@ TEST_F(ConnectionTest, many_requests_in_one_read_leave_others_their_turn) {
   EXPECT_GE(peer_->writes, 3) << "all of them in one turn";
 }
 
+TEST_F(ConnectionTest, large_answers_leave_others_their_turn) {
+  const std::string large(30'000, 'x');
+  std::string bytes;
+  std::string answers;
+  for (int i = 0; i < 20; ++i) {
+    bytes += frame(1, large);
+    answers += answer(large);
+  }
+  limits_.response_bytes_waiting_max = 1 << 20;
+  connect();
+  send(bytes);
+  EXPECT_EQ(peer_->written, answers);
+  EXPECT_GE(peer_->writes, 20 / 3) << "three of them in one turn are enough";
+}
+
+TEST_F(ConnectionTest, small_answers_that_wait_for_their_reader_are_charged_once_they_are_many) {
+  peer_->take_at_once = 0;
+  limits_.response_bytes_waiting_max = 400'000;
+  connect();
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) bytes += frame(1, std::string(900, 'x'));
+  send(bytes);
+  EXPECT_GT(budgets_[0].used(), 350'000U);
+  EXPECT_LT(router_.started.size(), 450U) << "who does not read is not worked for";
+  EXPECT_EQ(router_.limit_counts().of(Limit::kAnswerBytes), 1U);
+  peer_->take_at_once = 1 << 20;
+  while (peer_->written.size() < 904'000) {
+    if (peer_->writable != nullptr) peer_->writable->set();
+    settle();
+  }
+  EXPECT_EQ(budgets_[0].used(), 0U);
+}
+
 TEST_F(ConnectionTest, no_further_pipelined_request_starts_while_too_many_wait) {
   connect();
   send(frame(0, "a") + frame(0, "b") + frame(0, "c") + frame(0, "d") + frame(1, "e"));
   EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_EQ(router_.complaints().total(), 1U);
+  EXPECT_EQ(router_.limit_counts().of(Limit::kProduceWaiters), 1U);
   release("a");
   EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b", "c", "d"}));
   for (const char* text : {"b", "c", "d"}) release(text);

@@ -9,6 +9,7 @@
 #include "base/task.h"
 #include "server/budget.h"
 #include "server/frame_buffer.h"
+#include "server/limit_counts.h"
 #include "server/response.h"
 
 namespace stele::server {
@@ -51,6 +52,7 @@ class RequestRouter {
   // Counts the pipelined requests that wait; while it is exhausted none is started.
   virtual Budget& pipelined_waiters() = 0;
   virtual Complaints& complaints() = 0;
+  virtual LimitCounts& limit_counts() = 0;
   // Frames that are destroyed stop waiting for an answer; work handed over goes on. `request` and `response` outlive
   // the task.
   virtual base::Task<Outcome> handle(Request& request, Response& response) = 0;

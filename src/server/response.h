@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "io/stream.h"
+#include "server/budget.h"
 
 namespace stele::server {
 
@@ -30,7 +31,8 @@ struct Response {
 // Bytes that the peer has not taken yet, in order.
 class OutputQueue {
  public:
-  void push(Response response);
+  // Small answers that wait are put together, and charged to the budget once there are many.
+  void push(Response response, Budget& budget);
   bool empty() const { return queue_.empty(); }
   size_t bytes() const { return bytes_; }
   // Writes until all is taken or the stream would block; one gathered write for as many answers as fit.
@@ -40,7 +42,13 @@ class OutputQueue {
   void gather(std::vector<iovec>& out) const;
   void consume(size_t count);
 
-  std::deque<Response> queue_;
+  struct Waiting {
+    Response response;
+    bool joins = false;  // small answers go behind it, in the same bytes
+  };
+  void push_small(Response response, Budget& budget);
+
+  std::deque<Waiting> queue_;
   size_t done_ = 0;  // bytes of the front that were written
   size_t bytes_ = 0;
   std::vector<iovec> vectors_;

@@ -39,7 +39,7 @@ Router::Router(broker::BrokerShard& broker, RouterLimits limits)
       fetch_sessions_(limits.sessions, broker.shard().id(), broker.shard().shard_count(), broker.shard().random()),
       produce_waiters_(limits.produce_waiters_max),
       complaints_(broker.shard().log(), broker.shard().clock(), limits.complaints_per_second),
-      services_{fetch_sessions_, fetch_waiters_, produce_waiters_, complaints_, limits_} {
+      services_{fetch_sessions_, fetch_waiters_, produce_waiters_, complaints_, limit_counts_, limits_} {
   for (const Handler& handler : all_handlers()) {
     const auto key = static_cast<size_t>(handler.key);
     if (by_key_.size() <= key) by_key_.resize(key + 1);

@@ -56,6 +56,9 @@ class Router final : public RequestRouter {
   Complaints& complaints() override { return complaints_; }
   size_t produce_waiters() const { return produce_waiters_.used(); }
   size_t fetch_waiters() const { return fetch_waiters_; }
+  LimitCounts& limit_counts() override { return limit_counts_; }
+  const LimitCounts& limits_met() const { return limit_counts_; }
+  uint64_t complaints_made() const { return complaints_.total(); }
   base::Task<Outcome> handle(Request& request, Response& response) override;
 
  private:
@@ -75,6 +78,7 @@ class Router final : public RequestRouter {
   size_t fetch_waiters_ = 0;
   Budget produce_waiters_;
   Complaints complaints_;
+  LimitCounts limit_counts_;
   CallServices services_;
   std::vector<const Handler*> by_key_;
   std::vector<Router*> peers_;

@@ -20,14 +20,20 @@ M make_message(std::pmr::memory_resource* arena = std::pmr::get_default_resource
   return std::make_obj_using_allocator<M>(Allocator{arena});
 }
 
+// The message is a view of the reader's bytes and lives in its arena.
+template <class M>
+base::Result<M> read_message(Reader& in, int16_t version) {
+  M message = make_message<M>(in.arena());
+  STELE_TRY(decode(in, version, message));
+  return message;
+}
+
 // Bytes after the message are ignored, as Kafka ignores them. The message is a view of `bytes`.
 template <class M>
 base::Result<M> from_bytes(base::Bytes bytes, int16_t version,
                            std::pmr::memory_resource* arena = std::pmr::get_default_resource()) {
   Reader in{bytes, arena};
-  M message = make_message<M>(arena);
-  STELE_TRY(decode(in, version, message));
-  return message;
+  return read_message<M>(in, version);
 }
 
 // UNSUPPORTED_VERSION where the version cannot express the message.

@@ -42,7 +42,10 @@ void read_elements(Reader& in, bool flexible, int16_t version, int32_t count, st
   if (count < 0) return;
   out.clear();
   out.reserve(std::min(static_cast<size_t>(count), kFirstReserve));
-  for (int32_t i = 0; i < count && in.ok(); ++i) read_element(in, flexible, version, out.emplace_back());
+  for (int32_t i = 0; i < count && in.ok(); ++i) {
+    if (out.size() == out.capacity()) out.reserve(std::min(static_cast<size_t>(count), 2 * out.size()));
+    read_element(in, flexible, version, out.emplace_back());
+  }
 }
 
 template <class T>

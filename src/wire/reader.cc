@@ -86,6 +86,12 @@ int32_t Reader::get_array_count(bool compact, size_t min_element_bytes, bool nul
     fail("has an array longer than its bytes");
     return 0;
   }
+  if (static_cast<size_t>(count) > elements_left_) {
+    elements_exceeded_ = true;
+    fail("has more elements in its arrays than a request may have (stele.request.elements.max)");
+    return 0;
+  }
+  elements_left_ -= static_cast<size_t>(count);
   return count;
 }
 

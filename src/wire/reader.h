@@ -6,6 +6,7 @@
 #pragma once
 
 #include <bit>
+#include <limits>
 #include <memory_resource>
 #include <optional>
 #include <string_view>
@@ -33,6 +34,11 @@ class Reader {
   size_t position() const { return at_; }
   size_t remaining() const { return in_.size() - at_; }
   std::pmr::memory_resource* arena() const { return arena_; }
+  // No more elements than this in all arrays together, those inside others counted too: an array of arrays would
+  // otherwise take many times the memory of its bytes. Without a limit until it is set.
+  void set_elements_max(size_t elements) { elements_left_ = elements; }
+  // Whether that is what was wrong.
+  bool elements_exceeded() const { return elements_exceeded_; }
   // INVALID_REQUEST with the first problem and its place in the bytes, if there was one.
   base::Result<void> result(std::string_view what, int16_t version) const;
   // `problem` is a literal.
@@ -79,6 +85,8 @@ class Reader {
 
   base::Bytes in_;
   std::pmr::memory_resource* arena_;
+  size_t elements_left_ = std::numeric_limits<size_t>::max();
+  bool elements_exceeded_ = false;
   size_t at_ = 0;
   size_t problem_at_ = 0;
   const char* problem_ = nullptr;

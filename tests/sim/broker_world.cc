@@ -127,6 +127,20 @@ size_t BrokerWorld::bytes_charged() const {
   return bytes;
 }
 
+base::Task<void> BrokerWorld::take_metrics(app::BrokerProcess& process, std::string& text, bool& done) {
+  text = co_await process.metrics();
+  done = true;
+}
+
+std::string BrokerWorld::metrics() {
+  std::string text;
+  bool done = false;
+  base::TaskScope scope{broker_.shard(base::ShardId{0}).executor(), [](std::exception_ptr) {}};
+  scope.spawn(take_metrics(*process_, text, done));
+  STELE_CHECK(world_.run_until([&] { return done; }, std::chrono::seconds{10}), "/metrics does not come");
+  return text;
+}
+
 size_t BrokerWorld::connections() const {
   size_t count = 0;
   for (uint32_t i = 0; i < options_.shards; ++i) count += process_->server(base::ShardId{i}).connections();

@@ -67,6 +67,8 @@ class BrokerWorld {
   // Bytes charged to any budget of any shard.
   size_t bytes_charged() const;
   size_t connections() const;
+  // The text of /metrics.
+  std::string metrics();
 
   io::SimWorld& world() { return world_; }
   io::SimHost& broker_host() { return broker_; }
@@ -76,6 +78,7 @@ class BrokerWorld {
 
  private:
   base::Task<void> run_control();
+  static base::Task<void> take_metrics(app::BrokerProcess& process, std::string& text, bool& done);
   bool run_broker();
   static base::Task<void> wait_for_ever(io::Shard& shard);
 

@@ -2,6 +2,9 @@
 // Those of decoders and codecs alone stand beside them (src/wire/limits_test.cc, src/record/codec_limits_test.cc).
 #include <gtest/gtest.h>
 
+#include <array>
+
+#include "base/varint.h"
 #include "sim/broker_world.h"
 #include "sim/client.h"
 #include "wire/api_versions_request.h"
@@ -140,6 +143,11 @@ TEST_F(CveTest, CVE_2018_17196_a_transactional_batch_is_known_by_itself) {
 
 // --- counts that nobody has authenticated for
 
+void append_uvarint(base::ByteVector& out, uint32_t value) {
+  std::array<std::byte, 10> bytes{};
+  base::append(out, base::Bytes{bytes}.first(base::write_uvarint(bytes.data(), value)));
+}
+
 // An ApiVersions v3 with a header of so many tagged fields of nothing.
 base::ByteVector many_tags(uint32_t count) {
   base::ByteVector content;
@@ -147,11 +155,7 @@ base::ByteVector many_tags(uint32_t count) {
   base::append_be(content, int16_t{3});
   base::append_be(content, int32_t{1});
   base::append_be(content, int16_t{-1});
-  for (uint32_t rest = count;; rest >>= 7) {
-    const bool last = rest < 0x80;
-    content.push_back(static_cast<std::byte>((rest & 0x7f) | (last ? 0 : 0x80)));
-    if (last) break;
-  }
+  append_uvarint(content, count);
   content.resize(content.size() + size_t{2} * std::min<uint32_t>(count, 2'000'000));  // tag 0 of size 0
   base::ByteVector frame;
   base::append_be(frame, static_cast<int32_t>(content.size()));
@@ -170,6 +174,46 @@ TEST_F(CveTest, CVE_2026_111115_a_header_of_millions_of_tagged_fields_is_refused
     run([count](io::Shard& shard) { return send_tags(shard, count); });
   }
   EXPECT_TRUE(world_->lines().mention("too many tagged fields"));
+}
+
+// OffsetFetch v8: two groups, each with so many topics of no partitions, three bytes each.
+base::ByteVector groups_of_topics(uint32_t topics) {
+  base::ByteVector content;
+  base::append_be(content, int16_t{9});
+  base::append_be(content, int16_t{8});
+  base::append_be(content, int32_t{1});
+  base::append_be(content, int16_t{-1});
+  base::append(content, base::from_hex("00 03"));
+  for (int group = 0; group < 2; ++group) {
+    base::append(content, base::from_hex("02 67"));
+    append_uvarint(content, topics + 1);
+    for (uint32_t i = 0; i < topics; ++i) base::append(content, base::from_hex("010100"));
+    base::append(content, base::from_hex("00"));
+  }
+  base::append(content, base::from_hex("00 00"));
+  base::ByteVector frame;
+  base::append_be(frame, static_cast<int32_t>(content.size()));
+  base::append(frame, content);
+  return frame;
+}
+
+Task<void> send_groups(io::Shard& shard, uint32_t topics, bool taken) {
+  const auto client = co_await connect_patiently(shard);
+  EXPECT_TRUE(co_await client->send(groups_of_topics(topics)));
+  if (taken) {
+    EXPECT_TRUE(co_await client->receive());
+  } else {
+    EXPECT_TRUE(co_await client->ended());
+  }
+}
+
+TEST_F(CveTest, CVE_2026_111108_arrays_inside_arrays_are_counted_together) {
+  run([](io::Shard& shard) { return send_groups(shard, 100'000, true); });
+  const std::string count = "stele_limit_reached_total{option=\"stele.request.elements.max\"} ";
+  EXPECT_NE(world_->metrics().find(count + "0\n"), std::string::npos);
+  run([](io::Shard& shard) { return send_groups(shard, 600'000, false); });
+  EXPECT_TRUE(world_->lines().mention("(stele.request.elements.max)"));
+  EXPECT_NE(world_->metrics().find(count + "1\n"), std::string::npos);
 }
 
 Task<void> announce_array(io::Shard& shard, int32_t count) {

@@ -1,6 +1,8 @@
 // Starts that take long, disks that fill up and bytes that change at rest, as clients and operators see them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sim/broker_world.h"
 #include "sim/client.h"
 #include "wire/delete_records_request.h"
@@ -109,18 +111,7 @@ class StorageTest : public ::testing::Test {
     const auto answer = co_await client.call<wire::DeleteTopicsResponse>(request, 6);
     co_return answer ? answer->responses.front().error_code : int16_t{-1};
   }
-  std::string metrics() {
-    std::string text;
-    bool done = false;
-    base::TaskScope scope{world_->broker_host().shard(base::ShardId{0}).executor(), [](std::exception_ptr) {}};
-    scope.spawn(take_metrics(world_->process(), text, done));
-    EXPECT_TRUE(world_->run_until([&] { return done; }, seconds{10}));
-    return text;
-  }
-  static Task<void> take_metrics(app::BrokerProcess& process, std::string& text, bool& done) {
-    text = co_await process.metrics();
-    done = true;
-  }
+  std::string metrics() { return world_->metrics(); }
 
   std::optional<BrokerWorld> world_;
 };
@@ -351,6 +342,78 @@ TEST_F(StorageTest, a_dir_that_turns_read_only_goes_offline_alone) {
   EXPECT_NE(text.find("stele_log_dir_online{dir=\"/data/two\"} 0\n"), std::string::npos) << text;
   EXPECT_NE(text.find("stele_log_dir_failure_info{dir=\"/data/two\",reason="), std::string::npos) << text;
   EXPECT_EQ(world_->stop(), 0);
+}
+
+TEST_F(StorageTest, a_journal_that_finds_no_room_leaves_syncing_to_the_partitions) {
+  begin({{"stele.durability", "synced"}, {"stele.log.dir.min.free.bytes", "0"}});
+  io::DiskFaults full;
+  full.capacity_bytes = 0;
+  disk().set_faults("/data/stele-journal", full);
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "first"), 0);
+  EXPECT_TRUE(lines().mention("the disk is full, partitions are synced one by one"));
+  EXPECT_NE(metrics().find("kafka_log_logmanager_offlinelogdirectorycount 0\n"), std::string::npos);
+  EXPECT_TRUE(disk().files("/data/stele-journal").empty());
+  disk().set_faults("/data/stele-journal", {});
+  world_->pass(minutes{2});
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "second"), 0);
+  EXPECT_FALSE(disk().files("/data/stele-journal").empty()) << "it is used once there is room";
+  world_->lose_power(io::kLoseAll);
+  world_->start();
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(read(i), (std::vector<std::string>{"first", "second"}));
+}
+
+TEST_F(StorageTest, a_journal_without_its_directory_leaves_syncing_to_the_partitions) {
+  begin({{"stele.durability", "synced"}, {"stele.log.dir.min.free.bytes", "0"}});
+  io::DiskFaults full;
+  full.capacity_bytes = disk().used_bytes("/data") + 30'000;
+  disk().set_faults("/data", full);
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(produce(i, "first"), 0);
+  EXPECT_FALSE(world_->process().broker().log_dirs().offline(0));
+  world_->lose_power(io::kLoseAll);
+  disk().set_faults("/data", {});
+  world_->start();
+  for (int32_t i = 0; i < kPartitions; ++i) EXPECT_EQ(read(i), std::vector<std::string>{"first"});
+  EXPECT_EQ(world_->stop(), 0);
+}
+
+TEST_F(StorageTest, a_journal_whose_disk_fails_takes_its_dir_offline_alone) {
+  io::DiskFaults no_directory;
+  no_directory.directory_error = io::kAlways;
+  io::DiskFaults no_write;
+  no_write.write_error = io::kAlways;
+  io::DiskFaults no_sync;
+  no_sync.sync_error = io::kAlways;
+  for (const bool from_the_first : {true, false}) {
+    for (const io::DiskFaults& faults : {no_directory, no_write, no_sync}) {
+      if (!from_the_first && faults.directory_error > 0) continue;  // it has its files and needs no directory
+      begin({{"stele.durability", "synced"}, {"log.dirs", "/data/one,/data/two"}});
+      std::vector<std::vector<std::string>> acknowledged(kPartitions);
+      const auto produce_to_all = [&](const std::string& value) {
+        std::map<int16_t, int> codes;
+        for (int32_t i = 0; i < kPartitions; ++i) {
+          const int16_t code = produce(i, value);
+          ++codes[code];
+          if (code == 0) acknowledged[static_cast<size_t>(i)].push_back(value);
+        }
+        return codes;
+      };
+      if (!from_the_first) EXPECT_EQ(produce_to_all("before"), (std::map<int16_t, int>{{0, 4}}));
+      disk().set_faults("/data/two/stele-journal", faults);
+      EXPECT_EQ(produce_to_all("now"), (std::map<int16_t, int>{{0, 2}, {kStorageError, 2}}));
+      EXPECT_TRUE(lines().mention("log dir /data/two is offline"));
+      world_->lose_power(io::kLoseAll);
+      disk().set_faults("/data/two/stele-journal", {});
+      world_->start();
+      for (int32_t i = 0; i < kPartitions; ++i) {
+        const auto found = read(i);
+        for (const std::string& value : acknowledged[static_cast<size_t>(i)]) {
+          EXPECT_NE(std::ranges::find(found, value), found.end()) << value << " of partition " << i;
+        }
+      }
+      EXPECT_EQ(produce_to_all("after"), (std::map<int16_t, int>{{0, 4}}));
+      world_->crash();
+    }
+  }
 }
 
 TEST_F(StorageTest, a_broker_starts_without_a_dir_that_fails) {

@@ -30,7 +30,25 @@ base::ByteVector GroupMember::metadata(std::string_view protocol) const {
   return {};
 }
 
-ClassicGroup::ClassicGroup(std::string id, const StoredGroup& stored) : id_(std::move(id)) {
+namespace {
+constexpr size_t kMemberBytes = 512;  // its place in the tables, its deadlines
+constexpr size_t kProtocolBytes = 64;
+size_t bytes_of_pending(std::string_view member_id) { return kMemberBytes + member_id.size(); }
+}  // namespace
+
+size_t bytes_of(const std::vector<JoinProtocol>& protocols) {
+  size_t bytes = 0;
+  for (const JoinProtocol& known : protocols) bytes += kProtocolBytes + known.name.size() + known.metadata.size();
+  return bytes;
+}
+
+size_t GroupMember::bytes() const {
+  return kMemberBytes + 2 * id.size() + (instance_id ? 2 * instance_id->size() : 0) + client_id.size() +
+         client_host.size() + bytes_of(protocols);
+}
+
+ClassicGroup::ClassicGroup(std::string id, const StoredGroup& stored, size_t& bytes)
+    : id_(std::move(id)), all_bytes_(bytes) {
   for (const StoredMember& from : stored.members) {
     GroupMember member;
     member.id = from.member_id;
@@ -91,9 +109,10 @@ GroupMember& ClassicGroup::add(GroupMember member, std::string_view protocol_typ
   if (member.instance_id) static_members_.insert_or_assign(*member.instance_id, member.id);
   if (members_.empty()) protocol_type_ = std::string(protocol_type);
   if (!leader_) leader_ = member.id;
-  count_support(member, true);
+  if (const auto before = members_.find(member.id); before != members_.end()) count(before->second, false);
+  count(member, true);
   if (member.joining) ++joining_;
-  pending_joins_.erase(member.id);
+  erase_pending(member.id);
   std::string id = member.id;
   auto [at, fresh] = members_.insert_or_assign(std::move(id), std::move(member));
   return at->second;
@@ -102,7 +121,7 @@ GroupMember& ClassicGroup::add(GroupMember member, std::string_view protocol_typ
 void ClassicGroup::remove(std::string_view member_id) {
   const std::string id{member_id};  // the view may stand in what is erased
   if (auto found = members_.find(id); found != members_.end()) {
-    count_support(found->second, false);
+    count(found->second, false);
     if (found->second.joining) --joining_;
     if (found->second.instance_id) static_members_.erase(*found->second.instance_id);
     members_.erase(found);
@@ -110,15 +129,38 @@ void ClassicGroup::remove(std::string_view member_id) {
   if (is_leader(id)) {
     leader_ = members_.empty() ? std::nullopt : std::optional{members_.begin()->first};
   }
-  pending_joins_.erase(id);
+  erase_pending(id);
   pending_syncs_.erase(id);
+}
+
+void ClassicGroup::add_pending(const std::string& member_id) {
+  if (pending_joins_.insert(member_id).second) count_bytes(bytes_of_pending(member_id), true);
+}
+
+void ClassicGroup::erase_pending(std::string_view member_id) {
+  const auto found = pending_joins_.find(member_id);
+  if (found == pending_joins_.end()) return;
+  count_bytes(bytes_of_pending(member_id), false);
+  pending_joins_.erase(found);
+}
+
+void ClassicGroup::count_bytes(size_t bytes, bool add) {
+  bytes_ = add ? bytes_ + bytes : bytes_ - bytes;
+  all_bytes_ = add ? all_bytes_ + bytes : all_bytes_ - bytes;
+}
+
+void ClassicGroup::count(const GroupMember& member, bool add) {
+  count_support(member, add);
+  count_bytes(member.bytes(), add);
 }
 
 GroupMember& ClassicGroup::rename(const std::string& old_id, const std::string& new_id) {
   auto node = members_.extract(old_id);
   STELE_CHECK(!node.empty(), "no member {} in group {}", old_id, id_);
+  count_bytes(node.mapped().bytes(), false);
   node.key() = new_id;
   node.mapped().id = new_id;
+  count_bytes(node.mapped().bytes(), true);
   GroupMember& member = members_.insert(std::move(node)).position->second;
   if (member.instance_id) static_members_.insert_or_assign(*member.instance_id, new_id);
   if (is_leader(old_id)) leader_ = new_id;
@@ -137,9 +179,9 @@ void ClassicGroup::count_support(const GroupMember& member, bool add) {
 }
 
 void ClassicGroup::set_protocols(GroupMember& member, std::vector<JoinProtocol> protocols) {
-  count_support(member, false);
+  count(member, false);
   member.protocols = std::move(protocols);
-  count_support(member, true);
+  count(member, true);
 }
 
 std::optional<RequestId> ClassicGroup::set_joining(GroupMember& member, std::optional<RequestId> request) {

@@ -40,13 +40,22 @@ struct GroupMember {
 
   // Empty where the member does not know the protocol.
   base::ByteVector metadata(std::string_view protocol) const;
+  // What it holds of memory by its own will, roughly. Its assignment is bounded by what fits into one record.
+  size_t bytes() const;
 };
+
+size_t bytes_of(const std::vector<JoinProtocol>& protocols);
 
 class ClassicGroup {
  public:
-  ClassicGroup(std::string id, base::Timestamp created) : id_(std::move(id)), state_timestamp_(created.value()) {}
+  // Counts the bytes of its members in `bytes`, which outlives it.
+  ClassicGroup(std::string id, base::Timestamp created, size_t& bytes)
+      : id_(std::move(id)), all_bytes_(bytes), state_timestamp_(created.value()) {}
   // As a load gives it: Stable with members, Empty without.
-  ClassicGroup(std::string id, const StoredGroup& stored);
+  ClassicGroup(std::string id, const StoredGroup& stored, size_t& bytes);
+  ClassicGroup(const ClassicGroup&) = delete;
+  ClassicGroup& operator=(const ClassicGroup&) = delete;
+  ~ClassicGroup() { all_bytes_ -= bytes_; }
 
   const std::string& id() const { return id_; }
   GroupState state() const { return state_; }
@@ -68,7 +77,7 @@ class ClassicGroup {
   base::ErrorCode check_member(std::string_view member_id, const std::optional<std::string>& instance_id) const;
 
   bool is_pending(std::string_view member_id) const { return pending_joins_.contains(member_id); }
-  void add_pending(const std::string& member_id) { pending_joins_.insert(member_id); }
+  void add_pending(const std::string& member_id);
   bool has_pending() const { return !pending_joins_.empty(); }
 
   // True where the group could run with this member's protocols.
@@ -118,8 +127,14 @@ class ClassicGroup {
   void compute_subscribed_topics();
   size_t support(std::string_view protocol) const;
   void count_support(const GroupMember& member, bool add);
+  // Of support and of memory.
+  void count(const GroupMember& member, bool add);
+  void count_bytes(size_t bytes, bool add);
+  void erase_pending(std::string_view member_id);
 
   std::string id_;
+  size_t& all_bytes_;
+  size_t bytes_ = 0;  // its part of them
   GroupState state_ = GroupState::kEmpty;
   GroupState previous_ = GroupState::kEmpty;
   int64_t state_timestamp_ = -1;

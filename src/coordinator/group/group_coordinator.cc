@@ -86,7 +86,7 @@ void GroupCoordinator::replay(base::Offset at, base::ProducerId producer, const 
   ClassicGroup* group = find(stored.group_id);
   if (!group || loading_) {
     auto& slot = groups_[stored.group_id];
-    slot = std::make_unique<ClassicGroup>(stored.group_id, *stored.value);
+    slot = std::make_unique<ClassicGroup>(stored.group_id, *stored.value, members_bytes_);
     group = slot.get();
   } else {
     group->stored_was_appended(*stored.value, turn_time_);
@@ -296,8 +296,22 @@ bool GroupCoordinator::is_full(std::string_view wanted) const {
   return true;
 }
 
+bool GroupCoordinator::is_too_large(const JoinGroup& join, const ClassicGroup& group) const {
+  const auto present = group.members().find(join.member_id);
+  const size_t held = present != group.members().end() ? bytes_of(present->second.protocols) : 0;
+  const size_t wanted = bytes_of(join.protocols);
+  if (wanted <= held && held > 0) return false;
+  const size_t more = wanted - held + (held > 0 ? 0 : join.member_id.size() + join.client_id.size());
+  if (members_bytes_ + more <= options_.members_bytes_max) return false;
+  log_.warn(
+      "[group {}] a member is refused: members hold {} bytes and it brings {} more, over {} "
+      "(stele.group.members.bytes.max, this coordinator's share)",
+      join.group_id, members_bytes_, more, options_.members_bytes_max);
+  return true;
+}
+
 ClassicGroup& GroupCoordinator::create(const std::string& id, Now now) {
-  return *groups_.emplace(id, std::make_unique<ClassicGroup>(id, now.wall)).first->second;
+  return *groups_.emplace(id, std::make_unique<ClassicGroup>(id, now.wall, members_bytes_)).first->second;
 }
 
 void GroupCoordinator::erase_group(const std::string& id, base::Offset at) {

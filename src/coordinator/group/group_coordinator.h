@@ -33,9 +33,10 @@ struct GroupOptions {
   int32_t initial_rebalance_delay_ms = 3'000;
   int32_t new_member_join_timeout_ms = 300'000;
   size_t max_size = std::numeric_limits<int32_t>::max();
-  size_t groups_max = std::numeric_limits<int32_t>::max();   // stele.groups.max, this coordinator's share
-  size_t offsets_max = std::numeric_limits<int32_t>::max();  // stele.group.offsets.max, this coordinator's share
-  size_t offset_metadata_max = 4'096;                        // UTF-16 units, as Java counts
+  size_t members_bytes_max = std::numeric_limits<int64_t>::max();  // stele.group.members.bytes.max, its share
+  size_t groups_max = std::numeric_limits<int32_t>::max();         // stele.groups.max, this coordinator's share
+  size_t offsets_max = std::numeric_limits<int32_t>::max();        // stele.group.offsets.max, this coordinator's share
+  size_t offset_metadata_max = 4'096;                              // UTF-16 units, as Java counts
   int64_t offsets_retention_ms = 10'080LL * 60'000;
   int64_t offsets_retention_check_interval_ms = 600'000;
 };
@@ -80,6 +81,7 @@ class GroupCoordinator {
   const ClassicGroup* group(std::string_view id) const;
   const OffsetStore& offsets() const { return offsets_; }
   size_t group_count() const { return groups_.size(); }
+  size_t members_bytes() const { return members_bytes_; }
 
  private:
   enum class Timer { kMember, kJoin, kSync, kOffsets };
@@ -107,6 +109,8 @@ class GroupCoordinator {
   void update_member(JoinGroup& join, ClassicGroup& group, GroupMember& member, Turn turn);
   // No further group is taken in; says so.
   bool is_full(std::string_view wanted) const;
+  // What members hold of memory would be too much; says so.
+  bool is_too_large(const JoinGroup& join, const ClassicGroup& group) const;
   bool accepts(ClassicGroup& group, std::string_view member_id) const;
   std::string make_member_id(std::string_view prefix);
   JoinGroupReply current_generation(const ClassicGroup& group, const std::string& member_id) const;
@@ -160,6 +164,7 @@ class GroupCoordinator {
   base::LogSink& log_;
   bool loading_ = true;
   base::Timestamp turn_time_;
+  size_t members_bytes_ = 0;  // of all groups, which count it
   std::map<std::string, std::unique_ptr<ClassicGroup>, std::less<>> groups_;
   OffsetStore offsets_;
   Deadlines<TimerKey> deadlines_;

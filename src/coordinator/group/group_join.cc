@@ -39,6 +39,8 @@ void GroupCoordinator::join(JoinGroup& join, Turn turn) {
     cancel(*group, Timer::kMember, join.member_id);
     group->remove(join.member_id);
     answer(group, turn, refusal(ErrorCode::kGroupMaxSizeReached, ""));
+  } else if (is_too_large(join, *group)) {
+    answer(group, turn, refusal(ErrorCode::kGroupMaxSizeReached, ""));
   } else if (is_unknown) {
     join_new(join, *group, turn);
   } else {

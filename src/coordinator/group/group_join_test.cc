@@ -199,6 +199,43 @@ TEST_F(GroupJoin, a_full_group_refuses_the_next_member) {
   EXPECT_EQ(beat(id, 1), ErrorCode::kNone);
 }
 
+TEST_F(GroupJoin, members_hold_no_more_bytes_than_allowed) {
+  options.members_bytes_max = 10'000;
+  start();
+  const auto machine = [this]() -> const GroupCoordinator& { return *runtime->machine(); };
+  JoinGroup large = join_of("");
+  large.protocols.front().metadata.resize(9'900);
+  EXPECT_EQ(joined(send(large)).error, ErrorCode::kMemberIdRequired);
+  EXPECT_GT(machine().members_bytes(), 0U) << "an id that was given out takes memory too";
+  large.member_id = joined(last_request).member_id;
+  EXPECT_EQ(joined(send(large)).error, ErrorCode::kGroupMaxSizeReached);
+  pass(10'000);
+  EXPECT_EQ(machine().members_bytes(), 0U) << "the id was not used";
+
+  auto [first, first_join] = arrive();
+  auto [second, second_join] = arrive();
+  pass(6'000);
+  const size_t held = machine().members_bytes();
+  large.member_id = second;
+  EXPECT_EQ(joined(send(large)).error, ErrorCode::kGroupMaxSizeReached) << "a member that is there may not grow";
+  EXPECT_EQ(machine().members_bytes(), held);
+  const RequestId again = send(join_of(second, {"range", "x"}));
+  EXPECT_FALSE(answered(again)) << "others go on";
+  EXPECT_GT(machine().members_bytes(), held);
+  leave({{first, {}}, {second, {}}});
+  EXPECT_EQ(machine().members_bytes(), 0U);
+}
+
+TEST_F(GroupJoin, pending_ids_are_bounded) {
+  options.members_bytes_max = 10'000;
+  start();
+  int given = 0;
+  while (given < 100 && joined(send(join_of(""))).error == ErrorCode::kMemberIdRequired) ++given;
+  EXPECT_EQ(joined(last_request).error, ErrorCode::kGroupMaxSizeReached);
+  EXPECT_GT(given, 5);
+  EXPECT_LT(given, 40);
+}
+
 TEST_F(GroupJoin, a_follower_with_the_same_metadata_gets_the_present_generation) {
   auto [first, first_join] = arrive();
   auto [second, second_join] = arrive();

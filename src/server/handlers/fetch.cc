@@ -35,7 +35,8 @@ struct Fetch {
 base::Task<void> resolve(const Call& call, Fetch& fetch) {
   const bool by_id = call.version() >= kFirstVersionById;
   for (const FetchWish& wish : fetch.opened.wishes) {
-    if (fetch.items.size() % kItemsPerTurn == kItemsPerTurn - 1) co_await base::yield(call.broker().shard().executor());
+    if (fetch.items.size() % kItemsPerTurn == kItemsPerTurn - 1)
+      co_await base::give_way(call.broker().shard().executor());
     FetchItem& item = fetch.items.emplace_back();
     const TopicLookup found = find_topic(call, by_id, wish.key.topic, wish.key.topic_id);
     const base::PartitionIndex index{wish.key.partition};
@@ -187,7 +188,7 @@ base::Task<Outcome> answer(Call& call, Fetch& fetch) {
   bool moved = false;
   size_t done = 0;
   for (const size_t i : order_of(fetch)) {
-    if (++done % kItemsPerTurn == 0) co_await base::yield(call.broker().shard().executor());
+    if (++done % kItemsPerTurn == 0) co_await base::give_way(call.broker().shard().executor());
     const FetchKey& key = opened.wishes[i].key;
     wire::FetchResponse::PartitionData data;
     fill(fetch.items[i], key.partition, data, *buffers, call.budget());
@@ -204,6 +205,7 @@ base::Task<Outcome> answer(Call& call, Fetch& fetch) {
   if (opened.may_create && !opened.session) {
     opened.session = call.fetch_sessions().create(opened.wishes, call.version() >= kFirstVersionById,
                                                   call.broker().shard().clock().now());
+    if (!opened.session) call.limit_counts().count(Limit::kFetchSessions);
     if (opened.session) {
       for (auto& topic : response.responses) {
         for (const auto& data : topic.partitions) {
@@ -246,7 +248,10 @@ base::Task<Outcome> fetch(Call& call) {
     co_await read_all(call, fetch);
     int64_t bytes_missing = 0;
     if (complete(fetch, bytes_missing) || shard.clock().now() >= deadline) break;
-    if (call.fetch_waiters() >= call.limits().fetch_waiters_max) break;
+    if (call.fetch_waiters() >= call.limits().fetch_waiters_max) {
+      call.limit_counts().count(Limit::kFetchWaiters);
+      break;
+    }
     const WaitingFetch waiting{call.fetch_waiters()};
     co_await broker::wait_for_growth(call.broker(), watches_of(fetch), bytes_missing, deadline);
   }
