@@ -196,33 +196,39 @@ class Lives:
         rate, seconds = 6000, 8  # 16 KiB batches: some 100 MB/s
 
         def live(system, beside=None):
+            system.load("create", "--topic", "live", "--partitions", 8)
             tail = system.begin_load("fetch", "--topic", "live", "--tail", "--seconds", seconds + 2)
             reader = system.begin_load("fetch", "--topic", "cold") if beside else None
-            begun = time.monotonic()
             found = system.load("produce", "--topic", "live", "--batch-bytes", 16384, "--rate", rate, "--seconds", seconds, "--warm-requests", 500)
             read = systems.finish_load(reader, system.name) if reader else None
             systems.finish_load(tail, system.name)
-            return found, read, time.monotonic() - begun
+            system.end_round("live")
+            return found, read
 
         def measure(system):
-            system.load("create", "--topic", "live", "--partitions", 8)
             system.load("produce", "--create", "--topic", "cold", "--batch-bytes", 65536, "--bytes", cold_bytes, timeout=300)
             os.sync()
             live(system)  # warms
             ratios, out = [], []
             for _ in range(3):
                 drop_from_cache(system.directory, "cold")
-                without, _, _ = live(system)
-                with_reader, read, _ = live(system, beside=True)
+                without, _ = live(system)
+                with_reader, read = live(system, beside=True)
                 out.append((without["latency_us"]["99"], with_reader["latency_us"]["99"], without["latency_us"]["99.9"],
-                            with_reader["latency_us"]["99.9"], read["bytes"] / 1e6 / read["seconds"], read["seconds"]))
+                            with_reader["latency_us"]["99.9"], read["bytes"] / 1e6 / read["seconds"], read["seconds"],
+                            *(r["cpu"] / r["seconds"] for r in (without, with_reader)),
+                            *(r["machine_cpu"] / r["seconds"] for r in (without, with_reader))))
                 ratios.append(out[-1][1] / out[-1][0])
-            keys = ("p99_without", "p99_with", "p999_without", "p999_with", "mb_per_s", "read_seconds")
+            keys = ("p99_without", "p99_with", "p999_without", "p999_with", "mb_per_s", "read_seconds", "cpu_without", "cpu_with",
+                    "machine_without", "machine_with")
             return {key: statistics.median(column) for key, column in zip(keys, zip(*out))} | {"ratio": statistics.median(ratios)}
         return self._each(measure, [("p99_without", "producers' p99 without the reader, µs", "{:,.0f}"),
                                     ("p99_with", "p99 beside it, µs", "{:,.0f}"), ("ratio", "beside / without", "{:.2f}"),
                                     ("p999_without", "p99.9 without, µs", "{:,.0f}"), ("p999_with", "p99.9 beside it, µs", "{:,.0f}"),
-                                    ("mb_per_s", "the reader's MB/s", "{:.0f}"), ("read_seconds", "its time for 3 GB, s", "{:.1f}")])
+                                    ("mb_per_s", "the reader's MB/s", "{:.0f}"), ("read_seconds", "its time for 3 GB, s", "{:.1f}"),
+                                    ("cpu_without", "broker, cores busy without", "{:.2f}"), ("cpu_with", "beside it", "{:.2f}"),
+                                    ("machine_without", "whole machine, cores busy without", "{:.2f}"),
+                                    ("machine_with", "beside it", "{:.2f}")])
 
 
 def pause_until(moment):

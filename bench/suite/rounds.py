@@ -78,8 +78,10 @@ class Rounds:
         amount = load.amount * (load.long if self.long else 1)
         if load.peak_of:
             amount = round(load.share * self.peak(load.peak_of))
-        if "kafka" in running and not load.settings:
-            self._one_round(running["kafka"], ["--topic", f"{load.name}-warm", *load.produce_arguments(amount, load.warm)])
+        for name in ("kafka", "kafka-sync"):
+            if name in running:
+                times = 1 if name in load.slow else load.fast
+                self._one_round(running[name], ["--topic", f"{load.name}-warm", *load.produce_arguments(amount * times, load.warm)])
 
         def once(name, system, number):
             times = 1 if name in load.slow else load.fast
