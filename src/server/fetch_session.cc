@@ -80,6 +80,9 @@ FetchSessions::Opened FetchSessions::open(const wire::FetchRequest& request, int
   const bool full = request.session_epoch == kFullEpoch || request.session_epoch == kFinalEpoch;
   if (full) {
     if (const auto old = sessions_.find(request.session_id); old != sessions_.end()) erase(old);
+    size_t count = 0;
+    for (const auto& topic : request.topics) count += topic.partitions.size();
+    opened.wishes.reserve(count);
     for_each_wish(request, [&opened](FetchWish wish) { opened.wishes.push_back(std::move(wish)); });
     opened.may_create = request.session_epoch == kFullEpoch && version >= 7;
     return opened;

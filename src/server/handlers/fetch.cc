@@ -34,6 +34,8 @@ struct Fetch {
 
 base::Task<void> resolve(const Call& call, Fetch& fetch) {
   const bool by_id = call.version() >= kFirstVersionById;
+  fetch.items.reserve(fetch.opened.wishes.size());
+  fetch.known.reserve(fetch.opened.wishes.size());
   for (const FetchWish& wish : fetch.opened.wishes) {
     if (fetch.items.size() % kItemsPerTurn == kItemsPerTurn - 1)
       co_await base::give_way(call.broker().shard().executor());
