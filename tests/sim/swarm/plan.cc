@@ -152,7 +152,7 @@ void draw_disk_errors(base::Random& random, Plan& plan) {
   plan.bad_disk = plan.disk;
   plan.bad_disk.write_error = draw_chance(random, 3000);
   plan.bad_disk.short_write = draw_chance(random, 3000);
-  plan.bad_disk.sync_error = draw_chance(random, 3000);
+  plan.bad_disk.sync_error = draw_chance(random, 50'000);
   plan.bad_disk.directory_error = draw_chance(random, 1000);
   plan.bad_disk.read_error = draw_chance(random, 1000);
   if (one_in(random, 4)) plan.bad_disk.capacity_bytes = static_cast<uint64_t>(draw_scaled(random, 4096, 1 << 20));
