@@ -223,6 +223,24 @@ TEST_F(DamageTest, an_index_made_anew_reaches_behind_damage) {
   });
 }
 
+TEST_F(DamageTest, what_lay_below_the_log_start_is_not_told_as_lost) {
+  for (const int64_t log_start : {kBatches, kBatches - 2}) {
+    run(
+        +[](io::Shard& shard, const int64_t& start) -> Task<void> {
+          co_await fill(shard);
+          const auto dir = co_await directory(shard);
+          const auto file = must(co_await dir->open("t-0/00000000000000000000.log", io::OpenMode::kReadWrite));
+          must(co_await file->truncate(0));
+          must(co_await file->truncate(1000));
+          OpenLog log = co_await open(shard, {.recovery_point = kBatches, .log_start = start});
+          EXPECT_EQ(log->assigned_end(), Offset{start});
+          must(co_await dir->remove_tree("t-0"));
+        },
+        log_start);
+    EXPECT_EQ(lines_.mention("were on stable storage and are lost"), log_start < kBatches);
+  }
+}
+
 TEST_F(DamageTest, an_index_entry_that_names_a_later_batch_hides_none) {
   run(+[](io::Shard& shard) -> Task<void> {
     const uint64_t size = co_await fill(shard);

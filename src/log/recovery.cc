@@ -380,9 +380,10 @@ base::Task<base::Result<bool>> Recovery::check_segment(SegmentPtr segment) {
     args_.shard->mark("recovery.tail_cut");
     args_.shard->log().warn("{}/{}/{}: cut from {} to {} bytes, the log ends at {}: {}", args_.log_dir->path(),
                             args_.name, segment->file_name(kLogSuffix), size, good, end_.value(), fault);
-    if (end_ < args_.recovery_point) {
+    // Below the log start nothing was to be kept.
+    if (const base::Offset lost = std::max(end_, args_.log_start_offset); lost < args_.recovery_point) {
       args_.shard->log().error("{}/{}: the offsets {} to {} were on stable storage and are lost", args_.log_dir->path(),
-                               args_.name, end_.value(), args_.recovery_point.value() - 1);
+                               args_.name, lost.value(), args_.recovery_point.value() - 1);
     }
     STELE_CO_TRY(co_await file->truncate(good));
     STELE_CO_TRY(co_await file->sync());
