@@ -1,5 +1,7 @@
 #include "broker/produce_job.h"
 
+#include <algorithm>
+
 namespace stele::broker {
 
 struct ProduceJob::ToHome final : io::Mail {
@@ -15,52 +17,50 @@ struct ProduceJob::ToOwner final : io::Mail {
   std::shared_ptr<ProduceJob> job;
   BrokerShard& owner;
   BrokerShard& home;
-  Indices mine;
-  ToOwner(std::shared_ptr<ProduceJob> j, BrokerShard& to, BrokerShard& from, Indices indices)
-      : job(std::move(j)), owner(to), home(from), mine(std::move(indices)) {}
+  ToOwner(std::shared_ptr<ProduceJob> j, BrokerShard& to, BrokerShard& from)
+      : job(std::move(j)), owner(to), home(from) {}
   void deliver() override {
     std::unique_ptr<ToOwner> self{this};
-    owner.home().scope.spawn(run(std::move(job), owner, home, std::move(mine)));
+    owner.home().scope.spawn(run(std::move(job), owner, home));
   }
 };
 
 std::shared_ptr<ProduceJob> ProduceJob::start(BrokerShard& home, std::vector<ProduceItem> items, ProduceParams params,
                                               std::unique_ptr<HeldBytes> held) {
   auto job = std::make_shared<ProduceJob>(home, std::move(items), params, std::move(held));
-  std::vector<Indices> by_shard(home.shard_count());
-  for (size_t i = 0; i < job->items.size(); ++i) {
-    ProduceItem& item = job->items[i];
+  for (ProduceItem& item : job->items) {
     if (item.result.code != base::ErrorCode::kNone) continue;
-    const auto owner = home.owner_of(item.key);
-    if (owner) {
-      by_shard[owner->value()].push_back(i);
-    } else {
-      item.result.code = base::ErrorCode::kNotLeaderOrFollower;
-    }
+    item.owner = home.owner_of(item.key);
+    if (!item.owner) item.result.code = base::ErrorCode::kNotLeaderOrFollower;
   }
-  for (const Indices& mine : by_shard) job->pending_ += mine.empty() ? 0 : 1;
+  const auto owns = [&job](base::ShardId shard) {
+    return std::ranges::any_of(job->items, [shard](const ProduceItem& item) { return item.owner == shard; });
+  };
+  for (uint32_t shard = 0; shard < home.shard_count(); ++shard) job->pending_ += owns(base::ShardId{shard}) ? 1 : 0;
   if (job->pending_ == 0) {
     job->held_.reset();
     job->done.set();
+    return job;
   }
-  for (uint32_t shard = 0; shard < by_shard.size(); ++shard) {
-    if (by_shard[shard].empty()) continue;
+  for (uint32_t shard = 0; shard < home.shard_count(); ++shard) {
     const base::ShardId id{shard};
+    if (!owns(id)) continue;
     if (id == home.shard().id()) {
-      home.home().scope.spawn(run(job, home, home, std::move(by_shard[shard])));
+      home.home().scope.spawn(run(job, home, home));
     } else {
-      home.shard().send(id, std::make_unique<ToOwner>(job, home.peer(id), home, std::move(by_shard[shard])));
+      home.shard().send(id, std::make_unique<ToOwner>(job, home.peer(id), home));
     }
   }
   return job;
 }
 
-base::Task<void> ProduceJob::run(std::shared_ptr<ProduceJob> job, BrokerShard& at, BrokerShard& home, Indices mine) {
+base::Task<void> ProduceJob::run(std::shared_ptr<ProduceJob> job, BrokerShard& at, BrokerShard& home) {
+  const base::ShardId here = at.shard().id();
   const base::Timestamp now = at.shard().clock().wall();
   const base::MonoTime begun = at.shard().clock().now();
   std::vector<std::shared_ptr<Partition>> partitions;
-  for (size_t i : mine) {
-    ProduceItem& item = job->items[i];
+  for (ProduceItem& item : job->items) {
+    if (item.owner != here) continue;
     auto partition = at.find(item.key);
     if (partition == nullptr) {
       item.result.code = base::ErrorCode::kNotLeaderOrFollower;
@@ -70,12 +70,14 @@ base::Task<void> ProduceJob::run(std::shared_ptr<ProduceJob> job, BrokerShard& a
     }
     partitions.push_back(std::move(partition));
   }
-  for (size_t i = 0; i < mine.size(); ++i) {
-    ProduceItem& item = job->items[mine[i]];
+  size_t next = 0;
+  for (ProduceItem& item : job->items) {
+    if (item.owner != here) continue;
+    const std::shared_ptr<Partition>& partition = partitions[next++];
     if (item.result.code != base::ErrorCode::kNone) continue;
-    auto counted = co_await partitions[i]->log()->wait_counted(item.result.last_offset);
+    auto counted = co_await partition->log()->wait_counted(item.result.last_offset);
     const base::MonoTime ended = at.shard().clock().now();
-    partitions[i]->slowest_append().note(ended, ended - begun);
+    partition->slowest_append().note(ended, ended - begun);
     if (!counted.ok()) {
       item.result.code = counted.error().code;
       item.result.message = counted.error().message;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "broker/broker_shard.h"
@@ -10,6 +11,7 @@ namespace stele::broker {
 
 struct ProduceItem {
   PartitionKey key;
+  std::optional<base::ShardId> owner;  // of the partition; ProduceJob finds it
   base::MutableBytes records;
   // Set where the item was refused before it came here: then it is left alone.
   AppendResult result;
@@ -45,8 +47,8 @@ class ProduceJob {
  private:
   struct ToOwner;
   struct ToHome;
-  using Indices = std::vector<size_t>;
-  static base::Task<void> run(std::shared_ptr<ProduceJob> job, BrokerShard& at, BrokerShard& home, Indices mine);
+  // Appends the items that `at` owns, and touches no other.
+  static base::Task<void> run(std::shared_ptr<ProduceJob> job, BrokerShard& at, BrokerShard& home);
   void part_done();
 
   ProduceParams params_;

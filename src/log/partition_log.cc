@@ -14,6 +14,7 @@ using base::ErrorCode;
 namespace {
 
 constexpr size_t kPartsMax = 512;  // below the kernel's IOV_MAX
+constexpr size_t kPartsKept = 32;
 constexpr size_t kCursors = 8;
 
 std::string describe(std::exception_ptr fault) {
@@ -180,7 +181,8 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
   const SegmentPtr segment = queue_.front().segment;
   const uint64_t position = queue_.front().position;
   const base::Offset first = written_end_;
-  std::vector<iovec> parts;
+  std::vector<iovec>& parts = parts_;
+  parts.clear();
   uint64_t bytes = 0;
   base::Offset end;
   for (const Step& step : queue_) {
@@ -194,7 +196,10 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
     STELE_CO_TRY(co_await write_epochs());
     epochs_owed_ = false;
   }
-  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await segment->log_file());
+  std::shared_ptr<io::File> file = segment->open_log_file();
+  if (file == nullptr) {
+    STELE_CO_TRY_ASSIGN(file, co_await segment->log_file());
+  }
   STELE_CHECK(position == segment->written(), "{} after {}", position, segment->written());
   auto written = co_await file->write(position, parts);
   if (failure_) co_return *failure_;  // a sync failed meanwhile: the queue is gone
@@ -213,6 +218,7 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
   written_bytes_ += bytes;
   // The bytes may go once the waiters are awake.
   if (options_.synced && !journal_written(first, parts)) request_flush();
+  if (parts.capacity() > kPartsKept) parts_ = {};
   wake();
   if (shard_.maybe("log.early_flush")) request_flush();
   if (!options_.synced && observer_ != nullptr) observer_->on_counted(*this);
@@ -271,9 +277,7 @@ void PartitionLog::wake() {
   });
 }
 
-base::Task<base::Result<void>> PartitionLog::wait_written(base::Offset last) {
-  co_return co_await wait_end(last, End::kWritten);
-}
+base::Task<base::Result<void>> PartitionLog::wait_written(base::Offset last) { return wait_end(last, End::kWritten); }
 
 base::Task<base::Result<void>> PartitionLog::wait_synced(base::Offset last) {
   STELE_CO_TRY(co_await wait_end(last, End::kWritten));

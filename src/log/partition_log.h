@@ -347,6 +347,7 @@ class PartitionLog final : private JournalUser {
   std::unique_ptr<JournalShare> share_;  // once anything went into the journal
 
   std::deque<Step> queue_;
+  std::vector<iovec> parts_;  // of the write under way; kept for the next one
   bool working_ = false;
   bool flushing_ = false;
   bool flush_again_ = false;

@@ -93,6 +93,11 @@ base::Task<base::Result<std::shared_ptr<io::File>>> Segment::log_file() {
   co_return log_;
 }
 
+std::shared_ptr<io::File> Segment::open_log_file() {
+  if (log_ && place_.open_files != nullptr) place_.open_files->used(*this);
+  return log_;
+}
+
 void Segment::close_files() {
   if (place_.open_files != nullptr) place_.open_files->gone(*this);
   log_.reset();

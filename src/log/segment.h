@@ -96,6 +96,8 @@ class Segment final : private OpenFiles::Kept {
 
   // The .log, opened when needed and kept open until close_files().
   base::Task<base::Result<std::shared_ptr<io::File>>> log_file();
+  // The same where it is open; else null.
+  std::shared_ptr<io::File> open_log_file();
   // Makes the .log of a new segment, empty.
   base::Task<base::Result<void>> create();
   // Its files have been renamed; who still holds it finds no file any more.

@@ -170,7 +170,12 @@ void Connection::start(Frame frame, bool pipelined) {
   if (frame.bytes.size() >= 2) class_ = context_.router.class_of(base::load_be<int16_t>(frame.bytes.data()));
   exclusive_ = !pipelined;
   last_active_ = partial_since_ = context_.shard.clock().now();
-  Slot& slot = slots_.emplace_back();
+  if (spare_slots_.empty()) {
+    slots_.emplace_back();
+  } else {
+    slots_.splice(slots_.end(), spare_slots_);
+  }
+  Slot& slot = slots_.back();
   if (frame.bytes.size() >= 2) slot.api_key = base::load_be<int16_t>(frame.bytes.data());
   slot.arrived = read_at_;
   slot.request_bytes = frame.bytes.size();
@@ -200,7 +205,12 @@ void Connection::take_answers() {
     } else if (slot.outcome == Outcome::kClose) {
       close_after_answers_ = true;
     }
-    slots_.pop_front();
+    if (spare_slots_.empty()) {
+      slot = {};
+      spare_slots_.splice(spare_slots_.begin(), slots_, slots_.begin());
+    } else {
+      slots_.pop_front();
+    }
     if (close_after_answers_) return;
   }
 }

@@ -90,7 +90,8 @@ class Connection : public base::ListNode {
   FrameInput input_;
   OutputQueue output_;
   std::list<Slot> slots_;
-  bool exclusive_ = false;  // the only slot is one that nothing may start beside
+  std::list<Slot> spare_slots_;  // at most one, for the next request
+  bool exclusive_ = false;       // the only slot is one that nothing may start beside
   RequestClass class_ = RequestClass::kControl;
   const char* closing_ = nullptr;
   bool close_after_answers_ = false;
