@@ -56,10 +56,19 @@ std::string unescape_all(std::string_view text) {
   return out;
 }
 
+constexpr std::string_view kControls = "\t\n\r\f";
+constexpr std::string_view kControlNames = "tnrf";
+
+// As java.util.Properties.store() writes it.
 std::string escape(std::string_view text, bool key) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
+    if (const size_t control = kControls.find(c); control != std::string_view::npos) {
+      out += '\\';
+      out += kControlNames[control];
+      continue;
+    }
     const bool blank = c == ' ' && (key || i == 0);
     if (blank || c == '\\' || c == '=' || c == ':' || c == '#' || c == '!') out += '\\';
     out += c;

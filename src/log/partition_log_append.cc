@@ -43,7 +43,8 @@ base::Result<Appended> PartitionLog::append_replica(const AppendBatch& batch) {
   for (;;) {
     STELE_TRY_ASSIGN(const auto view, look.next());
     if (!view) break;
-    if (view->is_legacy() ? view->last_offset() < next : view->base_offset() < next) {
+    const base::Offset lowest = view->is_legacy() ? view->last_offset() : view->base_offset();
+    if (lowest < next || view->last_offset() < lowest || view->next_offset() < lowest) {
       return {ErrorCode::kOffsetOutOfRange,
               fmt::format("a batch at {} does not follow the end {}", view->base_offset().value(), next.value())};
     }

@@ -27,6 +27,23 @@ TEST_F(PartitionLogTest, what_is_appended_can_be_read) {
   });
 }
 
+TEST_F(PartitionLogTest, a_leaders_batch_that_ends_before_it_begins_is_refused) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open(shard, {});
+    for (const auto& [base, last_delta] : {std::pair{int64_t{0}, -5}, {INT64_MAX - 1, 5}, {INT64_MAX, 0}}) {
+      record::BatchBuilder builder{{}};
+      builder.add({.timestamp = base::Timestamp{1}, .value = base::as_bytes("a")});
+      base::ByteVector batch = std::move(builder).build();
+      record::set_base_offset(batch, Offset{base});
+      base::store_be(batch.data() + 23, int32_t{last_delta});
+      record::update_crc(batch);
+      const auto appended = log->append({batch, base::LeaderEpoch{1}, Origin::kReplica, base::Timestamp{1}});
+      EXPECT_EQ(appended.code(), ErrorCode::kOffsetOutOfRange) << base;
+    }
+    EXPECT_EQ(log->assigned_end(), Offset{0});
+  });
+}
+
 TEST_F(PartitionLogTest, a_killed_process_loses_nothing_that_was_written) {
   run(+[](io::Shard& shard) -> Task<void> {
     OpenLog log = co_await open(shard, {});

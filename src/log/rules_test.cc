@@ -323,6 +323,9 @@ TEST(MetaPropertiesTest, version_0_is_refused_with_what_to_do) {
   const auto parsed = must(parse_meta_properties("#\n#date\nnode.id = 1\nversion:1\ncluster.id=a\\=b\n"));
   EXPECT_EQ(parsed.cluster_id, "a=b");
   EXPECT_EQ(must(parse_meta_properties(format_meta_properties(parsed, properties_date(base::Timestamp{0})))), parsed);
+  MetaProperties odd = parsed;
+  odd.cluster_id = "\t a\r\n\f=\\:#";
+  EXPECT_EQ(must(parse_meta_properties(format_meta_properties(odd, "a day"))), odd);
   EXPECT_EQ(properties_date(base::Timestamp{1'700'000'000'000}), "Tue Nov 14 22:13:20 UTC 2023");
 }
 
