@@ -32,6 +32,8 @@ base::Task<void> Machine::run_control() {
   exit_code_ = co_await process.run([this](base::Signal& signal) { terminate_ = &signal; });
   process_ = nullptr;
   terminate_ = nullptr;
+  // It is destroyed once its shards have stopped: mail to them is under way.
+  co_await wait_for_ever(host_.shard(broker::kControlShard));
 }
 
 void Machine::start() {

@@ -267,7 +267,7 @@ class Teller {
     if (kind == FaultKind::kClients) {
       client_.crash();
       const base::MonoTime up = world_.now() + draw_around(plan_.down);
-      run_until([&] { return world_.now() >= up; }, minutes{1});
+      run_until([&] { return world_.now() >= up || machine_.exit_code().has_value(); }, minutes{1});
       start_clients();
       return true;
     }
