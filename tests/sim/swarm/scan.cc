@@ -69,6 +69,9 @@ class Scan {
     }
   }
 
+  // A deletion that nobody waited for may come through any time.
+  bool may_be_gone(const KnownTopic& topic) { return stage_.story_of(topic).delete_invoked != kNever; }
+
   Task<int64_t> bound(KnownTopic topic, int32_t partition, bool latest) {
     for (int tries = 0; tries < 100; ++tries) {
       wire::ListOffsetsRequest request;
@@ -89,6 +92,7 @@ class Scan {
         co_return got.offset;
       }
       last_error_ = got.error_code;
+      if (may_be_gone(topic)) co_return -1;
       co_await io::sleep_until(shard_, shard_.clock().now() + std::chrono::milliseconds{100});
     }
     stage_.odd(fmt::format("{}-{} cannot be asked for its ends: {}", topic.name, partition,
@@ -110,6 +114,7 @@ class Scan {
       if (read.code != 0 || !read.damage.empty() || (read.records.empty() && next < end)) {
         if (read.code == 0 && read.damage.empty())
           read.damage = fmt::format("nothing at {}, before the end {}", next, end);
+        if (read.code != 0 && may_be_gone(topic)) co_return;
         if (read.code != 0) {
           stage_.odd(fmt::format("the last scan of {}-{} at {}: {}", topic.name, partition, next,
                                  base::error_name(static_cast<base::ErrorCode>(read.code))));
