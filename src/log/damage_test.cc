@@ -241,6 +241,25 @@ TEST_F(DamageTest, what_lay_below_the_log_start_is_not_told_as_lost) {
   }
 }
 
+// The segment before it lost its end with a loss of power, the name of the one behind it was there already.
+TEST_F(DamageTest, a_gap_before_an_empty_segment_past_the_recovery_point_is_none_of_compaction) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const LogOptions options{.segment_bytes = 1 << 20, .compact = true};
+    OpenLog log = co_await open(shard, {.options = options});
+    for (int i = 0; i < 3; ++i) must(log.append({.records = 1}));
+    must(co_await log->wait_written(Offset{2}));
+    const auto dir = co_await directory(shard);
+    const auto file = must(co_await dir->open("t-0/00000000000000000000.log", io::OpenMode::kReadWrite));
+    log->roll(base::Timestamp{1});
+    must(co_await log->flush());
+    must(co_await file->truncate(log->size_bytes() / 3 * 2));
+    for (const int64_t recovery_point : {3, 2}) {
+      OpenLog again = co_await open(shard, {.options = options, .recovery_point = recovery_point});
+      EXPECT_EQ(again->assigned_end(), Offset{recovery_point});
+    }
+  });
+}
+
 TEST_F(DamageTest, an_index_entry_that_names_a_later_batch_hides_none) {
   run(+[](io::Shard& shard) -> Task<void> {
     const uint64_t size = co_await fill(shard);

@@ -261,9 +261,13 @@ base::Task<base::Result<void>> Recovery::recover_from(size_t first) {
   for (; kept < l_.segments_.size() && !cut_; ++kept) {
     const SegmentPtr segment = l_.segments_[kept];
     // Below the end of the segment before it: batches that were cut off and written again elsewhere. Above it: a loss
-    // of power took the end of that segment, not the name of this one. Only compaction leaves such a gap rightly.
+    // of power took the end of that segment, not the name of this one. Only compaction leaves such a gap rightly;
+    // not before an empty segment past the recovery point, which costs nothing to give up.
     const bool gap = kept > first && segment->base() > end_;
-    if (segment->base() < end_ || (gap && (!l_.options_.compact || l_.segments_[kept - 1]->size() == 0))) break;
+    const bool empty = segment->size() == 0 && segment->base() > args_.recovery_point;
+    if (segment->base() < end_ || (gap && (!l_.options_.compact || empty || l_.segments_[kept - 1]->size() == 0))) {
+      break;
+    }
     end_ = segment->base();
     if (kept > first) STELE_CO_TRY(co_await write_snapshot(end_));
     STELE_CO_TRY_ASSIGN(cut_, co_await check_segment(segment));
