@@ -221,5 +221,18 @@ TEST_F(PartitionTest, a_batch_that_is_refused_leaves_nothing_in_the_log) {
   });
 }
 
+TEST(SlowestAppend, is_told_for_one_to_two_spans) {
+  SlowestAppend slowest;
+  const base::MonoTime start{SlowestAppend::kSpan * 10};
+  slowest.note(start, std::chrono::milliseconds{7});
+  slowest.note(start + SlowestAppend::kSpan / 2, std::chrono::milliseconds{3});
+  EXPECT_EQ(slowest.of_late(start + SlowestAppend::kSpan / 2), std::chrono::milliseconds{7});
+  slowest.note(start + SlowestAppend::kSpan, std::chrono::milliseconds{2});
+  EXPECT_EQ(slowest.of_late(start + SlowestAppend::kSpan), std::chrono::milliseconds{7});
+  slowest.note(start + 2 * SlowestAppend::kSpan, std::chrono::milliseconds{1});
+  EXPECT_EQ(slowest.of_late(start + 2 * SlowestAppend::kSpan), std::chrono::milliseconds{2});
+  EXPECT_EQ(slowest.of_late(start + 4 * SlowestAppend::kSpan), base::Duration{0});
+}
+
 }  // namespace
 }  // namespace stele::broker
