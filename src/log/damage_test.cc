@@ -241,6 +241,21 @@ TEST_F(DamageTest, what_lay_below_the_log_start_is_not_told_as_lost) {
   }
 }
 
+// A loss of power after the start takes what no sync covers, below the log start too.
+TEST_F(DamageTest, a_log_start_inside_a_segment_does_not_make_it_synced) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open(shard, {});
+    for (int i = 0; i < 3; ++i) must(log.append({.records = 1}));
+    must(co_await log->wait_written(Offset{2}));
+  });
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open(shard, {.log_start = 2});
+    EXPECT_EQ(log->recovery_point(), Offset{0});
+    must(co_await log->flush());
+    EXPECT_EQ(log->recovery_point(), Offset{3});
+  });
+}
+
 // The segment before it lost its end with a loss of power, the name of the one behind it was there already.
 TEST_F(DamageTest, a_gap_before_an_empty_segment_past_the_recovery_point_is_none_of_compaction) {
   run(+[](io::Shard& shard) -> Task<void> {

@@ -58,8 +58,11 @@ base::Task<base::Result<std::unique_ptr<PartitionLog>>> Recovery::run() {
 
   l_.log_start_ = std::max(args_.log_start_offset, l_.segments_.front()->base());
   l_.assigned_end_ = l_.written_end_ = end_;
-  l_.synced_end_ = std::max(std::min(args_.clean && !all_checked ? end_ : args_.recovery_point, end_), l_.log_start_);
-  l_.recovery_point_ = l_.flushed_end_ = l_.synced_end_;
+  const base::Offset synced = std::min(args_.clean && !all_checked ? end_ : args_.recovery_point, end_);
+  // Nothing below the log start is waited for; but that is no reason to believe that it was synced: what a loss of
+  // power takes from the first segment, below the log start, has to be cut.
+  l_.synced_end_ = std::max(synced, l_.log_start_);
+  l_.recovery_point_ = l_.flushed_end_ = std::max(synced, l_.segments_.front()->base());
   l_.epochs_.truncate_end(end_);
   l_.epochs_.truncate_start(l_.log_start_);
   l_.producers_.log_start_moved(l_.log_start_);
