@@ -157,6 +157,17 @@ TEST_F(DamageTest, recovery_says_what_synced_records_a_cut_takes) {
   EXPECT_TRUE(lines_.mention("/data/t-0: the offsets 29 to 29 were on stable storage and are lost"));
 }
 
+TEST_F(DamageTest, recovery_says_what_synced_records_an_emptied_file_took) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    co_await fill(shard);
+    const auto dir = co_await directory(shard);
+    must(co_await must(co_await dir->open("t-0/00000000000000000000.log", io::OpenMode::kReadWrite))->truncate(0));
+    OpenLog log = co_await open(shard, {.recovery_point = kBatches});
+    EXPECT_EQ(log->assigned_end(), Offset{0});
+  });
+  EXPECT_TRUE(lines_.mention("/data/t-0: the offsets 0 to 29 were on stable storage and are lost"));
+}
+
 TEST_F(DamageTest, damage_that_reaches_past_the_recovery_point_is_cut) {
   run(+[](io::Shard& shard) -> Task<void> {
     const uint64_t size = co_await fill(shard);

@@ -50,6 +50,11 @@ base::Task<base::Result<std::unique_ptr<PartitionLog>>> Recovery::run() {
   if (epochs_missing_) STELE_CO_TRY(co_await read_all_epochs(all_checked ? first : last + 1));
   if (all_checked) {
     STELE_CO_TRY(co_await recover_from(first));
+    // Below the log start nothing was to be kept.
+    if (const base::Offset lost = std::max(end_, args_.log_start_offset); lost < args_.recovery_point) {
+      args_.shard->log().error("{}/{}: the offsets {} to {} were on stable storage and are lost", args_.log_dir->path(),
+                               args_.name, lost.value(), args_.recovery_point.value() - 1);
+    }
     if (args_.write_again) STELE_CO_TRY(spare_full_disk(co_await write_again(first)));
   } else {
     STELE_CO_TRY(co_await l_.reload_producers(end_, end_));
@@ -387,11 +392,6 @@ base::Task<base::Result<bool>> Recovery::check_segment(SegmentPtr segment) {
     args_.shard->mark("recovery.tail_cut");
     args_.shard->log().warn("{}/{}/{}: cut from {} to {} bytes, the log ends at {}: {}", args_.log_dir->path(),
                             args_.name, segment->file_name(kLogSuffix), size, good, end_.value(), fault);
-    // Below the log start nothing was to be kept.
-    if (const base::Offset lost = std::max(end_, args_.log_start_offset); lost < args_.recovery_point) {
-      args_.shard->log().error("{}/{}: the offsets {} to {} were on stable storage and are lost", args_.log_dir->path(),
-                               args_.name, lost.value(), args_.recovery_point.value() - 1);
-    }
     STELE_CO_TRY(co_await file->truncate(good));
     STELE_CO_TRY(co_await file->sync());
   }
