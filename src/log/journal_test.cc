@@ -208,6 +208,20 @@ TEST_F(JournalTest, an_idle_journal_is_emptied) {
   });
 }
 
+TEST_F(JournalTest, a_log_in_which_much_waits_syncs_its_segment) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const auto journal = co_await make_journal(shard, co_await directory(shard), 64 << 20);
+    OpenLog log = co_await open_in(shard, journal);
+    for (int i = 0; i < 3; ++i) must(log.append({.records = 1, .value_bytes = 15'000}));
+    must(co_await log->wait_counted(Offset{2}));
+    EXPECT_EQ(log->recovery_point(), Offset{0}) << "below 48 KiB";
+    for (int i = 0; i < 4; ++i) must(log.append({.records = 1, .value_bytes = 15'000}));
+    must(co_await log->wait_counted(Offset{6}));
+    EXPECT_EQ(log->recovery_point(), Offset{7});
+    EXPECT_EQ(journal->groups_synced(), 1U);
+  });
+}
+
 TEST_F(JournalTest, a_large_batch_goes_past_the_journal_and_what_follows_waits_for_it) {
   run(+[](io::Shard& shard) -> Task<void> {
     const auto journal = co_await make_journal(shard, co_await directory(shard));

@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kPartsMax = 512;  // below the kernel's IOV_MAX
 constexpr size_t kPartsKept = 32;
 constexpr size_t kCursors = 8;
+// From so many bytes on that wait, one sync of the segment costs less than writing them twice (docs/decisions/0003).
+constexpr uint64_t kSegmentWorth = 48 << 10;
 
 std::string describe(std::exception_ptr fault) {
   try {
@@ -386,7 +388,8 @@ void PartitionLog::raise_synced() {
 
 // False where the segment is to be synced instead.
 bool PartitionLog::journal_written(base::Offset first, std::span<const iovec> parts) {
-  if (!journal_) return false;
+  if (!journal_ || written_bytes_ - synced_bytes_ >= kSegmentWorth) return false;
+  if (shard_.maybe("log.past_the_journal")) return false;
   if (!share_) share_ = journal_->join(*this, topic_id_, place_.name);
   std::vector<base::Bytes> batches;
   for (const iovec& part : parts) batches.emplace_back(static_cast<const std::byte*>(part.iov_base), part.iov_len);

@@ -24,6 +24,7 @@ constexpr auto kBranches = std::to_array<std::string_view>({
     "log.late_indexes",
     "log.late_step",
     "log.no_index_entry",
+    "log.past_the_journal",
     "log.short_read",
     "log.small_write",
     "log.write_undone",
