@@ -1,7 +1,7 @@
 """Charts as SVG, written by hand: CPU per GB as bars, latency over percentiles as lines."""
 import math
 
-COLOURS = {"stele": "#1a7f4b", "floor-loop": "#9aa3ad", "floor-threads": "#c6ccd2", "kafka": "#c0504d", "kafka-sync": "#7b4b94"}
+COLOURS = {"stele": "#1a7f4b", "stele-files": "#7fb89a", "floor-loop": "#9aa3ad", "floor-threads": "#c6ccd2", "kafka": "#c0504d", "kafka-sync": "#7b4b94"}
 FONT = 'font-family="sans-serif" font-size="12" fill="#333"'
 PERCENTILES = ("50", "75", "90", "95", "99", "99.5", "99.9", "99.99")
 

@@ -2,7 +2,7 @@
 import dataclasses
 
 MB = 1_000_000
-ALL_SYSTEMS = ("stele", "floor-loop", "floor-threads", "kafka", "kafka-sync")
+ALL_SYSTEMS = ("stele", "stele-files", "floor-loop", "floor-threads", "kafka", "kafka-sync")
 EVERY = ("stele", "floor-loop", "floor-threads", "kafka")
 BROKERS = ("stele", "kafka")
 
@@ -32,6 +32,7 @@ class Load:
     quick: bool = False
     settings: dict = dataclasses.field(default_factory=dict)  # {system: options}: systems are started for this load alone
     target: str = ""
+    apart: bool = False  # answers a question of its own: not part of --all
 
     def produce_arguments(self, amount, warm):
         if self.peak_of:
@@ -81,6 +82,12 @@ LOADS = [
       for partitions in (1, 64, 1000)),
     Load("connections-10000", "10,000 connections, one-record requests, one in flight each",
          ONE_RECORD | {"connections": 10000, "in-flight": 1}, 60_000, 10_000, by="requests", unit="requests", systems=BROKERS),
+    *(Load(f"journal-{partitions}-{size}k", f"Synced through the journal and file by file: {partitions} partitions, {size} KiB batches,"
+           " 16 connections, 5 in flight", {"batch-bytes": size * 1024, "partitions": partitions, "connections": 16},
+           size * 16 * MB, size * MB, systems=("stele", "stele-files"), unit="rate", apart=True,
+           settings={"stele": {"stele.durability": "synced"},
+                     "stele-files": {"stele.durability": "synced", "stele.journal.bytes": "0"}})
+      for partitions in (1, 4, 64, 1000) for size in (4, 16, 64)),
 ]
 
 
