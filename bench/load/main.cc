@@ -80,7 +80,7 @@ int produce(Options& options) {
     }
     before = sum(offsets(*caller, topic, options.request.partitions, -1));
   }
-  Producers producers(options.address, options.connections, options.in_flight, prepared, options.pid);
+  Producers producers(options.address, options.connections, options.in_flight, prepared, options.pid, options.bare);
   auto warm = std::make_unique<Phase>(), measured = std::make_unique<Phase>();
   const int64_t warm_requests =
       options.warm_bytes > 0 ? requests_of(options.warm_bytes, prepared) : options.warm_requests;

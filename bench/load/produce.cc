@@ -16,6 +16,7 @@ namespace stele::bench {
 namespace {
 
 constexpr int64_t kLostAfterNs = 60'000'000'000;
+constexpr size_t kConnectsAtOnce = 32;
 constexpr size_t kOpenLoopRing = 16384;  // requests of a connection that may be under way when answers stall
 constexpr size_t kRequestsPerWrite = 64;
 
@@ -36,7 +37,7 @@ void check_answer(base::Bytes answer) {
 }  // namespace
 
 Producers::Producers(const std::string& address, int connections, int in_flight,
-                     std::span<const PreparedRequest> requests, pid_t pid)
+                     std::span<const PreparedRequest> requests, pid_t pid, bool bare)
     : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       window_(static_cast<size_t>(in_flight)),
       pid_(pid),
@@ -46,6 +47,9 @@ Producers::Producers(const std::string& address, int connections, int in_flight,
   for (size_t i = 0; i < connections_.size(); ++i) {
     Connection& connection = connections_[i];
     connection.fd = connect_to(address);
+    // Connections are accepted in their order: once this one has its answer, those before it wait no more. Kafka lets
+    // 50 wait (socket.listen.backlog.size); what comes beyond that is tried again a second later.
+    if (!bare && i % kConnectsAtOnce == kConnectsAtOnce - 1) Caller(address).call(FrameWriter(18, 0).done());
     ::fcntl(connection.fd, F_SETFL, ::fcntl(connection.fd, F_GETFL) | O_NONBLOCK);
     connection.next = i * requests.size() / connections_.size() % requests.size();
     connection.ring.resize(std::bit_ceil(window_));

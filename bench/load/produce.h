@@ -20,9 +20,9 @@ namespace stele::bench {
 class Producers {
  public:
   // `requests` outlives it. `in_flight` bounds what a connection has unanswered in the closed loop. `pid` is the
-  // process whose CPU time is read, 0 for none.
+  // process whose CPU time is read, 0 for none. `bare`: it answers Produce alone.
   Producers(const std::string& address, int connections, int in_flight, std::span<const PreparedRequest> requests,
-            pid_t pid);
+            pid_t pid, bool bare);
   ~Producers();
   Producers(const Producers&) = delete;
   Producers& operator=(const Producers&) = delete;
