@@ -6,6 +6,7 @@
 
 #include <sys/uio.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -18,6 +19,38 @@
 #include "base/task.h"
 
 namespace stele::io {
+
+class File;
+class Shard;
+
+// What a File has open, for the streams of every shard to send from (Stream::try_send). Keeps it open, under whatever
+// name. Its counts may be read on any shard.
+class SharedFile {
+ public:
+  virtual ~SharedFile() = default;
+  // The same open file, for calls on `shard`, which is the one that asks.
+  virtual std::unique_ptr<File> file_on(Shard& shard) const = 0;
+  // How often bytes were looked for in the page cache, through this open file, and were not there.
+  uint64_t misses() const { return misses_.load(std::memory_order_acquire); }
+  // How often it was truncated: bytes behind the cut may be others now.
+  uint64_t cuts() const { return cuts_.load(std::memory_order_acquire); }
+
+ protected:
+  void missed() const { misses_.fetch_add(1, std::memory_order_acq_rel); }
+  void cut() const { cuts_.fetch_add(1, std::memory_order_acq_rel); }
+
+ private:
+  mutable std::atomic<uint64_t> misses_{0};
+  mutable std::atomic<uint64_t> cuts_{0};
+};
+
+// Bytes of a file that are to be sent as they are.
+struct FileRange {
+  std::shared_ptr<const SharedFile> file;  // null: nothing
+  uint64_t offset = 0;
+  size_t bytes = 0;
+  uint64_t cuts = 0;  // of the file when the range was found: it is void once it has more
+};
 
 enum class OpenMode {
   kRead,       // must exist
@@ -37,6 +70,8 @@ class File {
   virtual base::Task<base::Result<size_t>> read(uint64_t offset, base::MutableBytes into) = 0;
   // The same, but answers EAGAIN in os_error at once where the bytes are not in the page cache.
   virtual base::Result<size_t> try_read(uint64_t offset, base::MutableBytes into) = 0;
+  // Null where its bytes cannot be sent: the system does not tell what of a file is in the page cache.
+  virtual std::shared_ptr<const SharedFile> share() { return nullptr; }
   // Data, and the metadata needed to read it back, are on stable storage on return. After an error the state of every
   // write since the last good sync is unknown, and a later success says nothing about them: never retry.
   virtual base::Task<base::Result<void>> sync() = 0;

@@ -6,12 +6,14 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -54,9 +56,15 @@ auto restarting(F call) {
 }
 
 // What an operation that is under way keeps open, though its File has gone.
-struct OpenFile {
-  Descriptor fd;
-  std::string path;
+class OpenFile final : public SharedFile, public std::enable_shared_from_this<OpenFile> {
+ public:
+  OpenFile(Descriptor opened, std::string at) : fd(std::move(opened)), path(std::move(at)) {}
+  std::unique_ptr<File> file_on(Shard& shard) const override;
+  using SharedFile::cut;
+  using SharedFile::missed;
+
+  const Descriptor fd;
+  const std::string path;
 };
 using OpenFilePointer = std::shared_ptr<const OpenFile>;
 
@@ -94,6 +102,28 @@ CachedRead read_cached(const OpenFile& file, uint64_t offset, base::MutableBytes
     result.bytes += static_cast<size_t>(got);
   }
   return result;
+}
+
+// cachestat(2), of Linux 6.5, for which this C library has no name.
+constexpr long kCachestat = 451;
+struct CacheRange {
+  uint64_t offset;
+  uint64_t bytes;
+};
+struct CacheState {
+  uint64_t cached;
+  uint64_t dirty;
+  uint64_t in_writeback;
+  uint64_t evicted;
+  uint64_t recently_evicted;
+};
+
+// Pages of the file's range that are in the page cache; -1 where the system does not tell.
+int64_t pages_cached(const OpenFile& file, uint64_t offset, size_t bytes) {
+  CacheRange range{offset, bytes};
+  CacheState state{};
+  if (::syscall(kCachestat, file.fd.get(), &range, &state, 0) != 0) return -1;
+  return static_cast<int64_t>(state.cached);
 }
 
 Result<void> write_fully(const OpenFile& file, uint64_t offset, std::span<const iovec> from) {
@@ -135,6 +165,7 @@ class PosixFile final : public File {
     if (cached.os_error == 0) co_return cached.bytes;
     if (cached.os_error != EAGAIN) co_return storage_error("read", file_->path, cached.os_error);
     ++shard_.counts().file_reads_missed;
+    file_->missed();
     // The helper reads into bytes of its own: `into` may be gone before it is done.
     auto bytes = std::make_shared<base::ByteVector>(into.size() - cached.bytes);
     const uint64_t from = offset + cached.bytes;
@@ -148,8 +179,14 @@ class PosixFile final : public File {
   Result<size_t> try_read(uint64_t offset, base::MutableBytes into) override {
     ++shard_.counts().file_reads;
     const CachedRead cached = read_cached(*file_, offset, into);
+    if (cached.os_error == EAGAIN) file_->missed();
     if (cached.os_error != 0) return storage_error("read", file_->path, cached.os_error);
     return cached.bytes;
+  }
+
+  std::shared_ptr<const SharedFile> share() override {
+    if (!shareable_) shareable_ = pages_cached(*file_, 0, 1) >= 0;
+    return *shareable_ ? file_ : nullptr;
   }
 
   Task<Result<void>> sync() override {
@@ -160,10 +197,12 @@ class PosixFile final : public File {
   }
 
   Task<Result<void>> truncate(uint64_t size) override {
+    file_->cut();
     return off_loop(shard_, [file = file_, size]() -> Result<void> {
-      if (restarting([&] { return ::ftruncate(file->fd.get(), static_cast<off_t>(size)); }) < 0) {
-        return storage_error("truncate", file->path, errno);
-      }
+      const int result = restarting([&] { return ::ftruncate(file->fd.get(), static_cast<off_t>(size)); });
+      const int os_error = errno;
+      file->cut();  // what was found meanwhile is void too
+      if (result < 0) return storage_error("truncate", file->path, os_error);
       return {};
     });
   }
@@ -177,7 +216,12 @@ class PosixFile final : public File {
  private:
   Shard& shard_;
   OpenFilePointer file_;
+  std::optional<bool> shareable_;
 };
+
+std::unique_ptr<File> OpenFile::file_on(Shard& shard) const {
+  return std::make_unique<PosixFile>(shard, shared_from_this());
+}
 
 int flags_of(OpenMode mode) {
   switch (mode) {
@@ -349,6 +393,18 @@ class PosixDirectory final : public Directory {
 };
 
 }  // namespace
+
+bool in_page_cache(const SharedFile& file, uint64_t offset, size_t bytes) {
+  const auto& open = static_cast<const OpenFile&>(file);
+  const auto page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const uint64_t pages = (offset + bytes + page_bytes - 1) / page_bytes - offset / page_bytes;
+  const int64_t cached = bytes == 0 ? 0 : pages_cached(open, offset, bytes);
+  if (cached >= 0 && static_cast<uint64_t>(cached) >= pages) return true;
+  open.missed();
+  return false;
+}
+
+int descriptor_of(const SharedFile& file) { return static_cast<const OpenFile&>(file).fd.get(); }
 
 Task<Result<std::unique_ptr<Directory>>> open_posix_directory(Shard& shard, std::string path, bool create) {
   std::error_code failed;

@@ -4,6 +4,7 @@
 
 #include <sys/uio.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -13,6 +14,8 @@
 #include "base/result.h"
 
 namespace stele::io {
+
+struct FileRange;
 
 struct Endpoint {
   std::string host;  // name or address; empty listens on every address
@@ -33,9 +36,19 @@ class Stream {
 
   virtual TransferResult try_read(std::span<const iovec> into) = 0;
   virtual TransferResult try_write(std::span<const iovec> from) = 0;
-  // Sets the signal once the next try_read (try_write) would not answer kWouldBlock: on data, room, end or error. It is
-  // a hint: what was there may have been used meanwhile. One signal for each direction; it stays registered until it
-  // was set once, and must outlive the stream or be replaced by null.
+  // Whether try_send() may be called. False where bytes must pass through this process, as those of TLS do.
+  virtual bool sends_files() const { return false; }
+  // Sends what lies `skip` bytes into the range, or the first part of it, from the page cache and without a copy. The
+  // peer may read the file's bytes as they are later, until it has taken them. kError with os_error EAGAIN: they are
+  // not in the page cache, nothing was sent, and nothing waits for the disk. kError with ESTALE: the file was cut since
+  // the range was found, and what was sent of it may be wrong: the stream must end. kEnd: the file is shorter.
+  virtual TransferResult try_send(const FileRange& range, size_t skip) {
+    (void)range, (void)skip;
+    return {.status = Transfer::kError, .os_error = ENOTSUP};
+  }
+  // Sets the signal once the next try_read (try_write, try_send) would not answer kWouldBlock: on data, room, end or
+  // error. It is a hint: what was there may have been used meanwhile. One signal for each direction; it stays
+  // registered until it was set once, and must outlive the stream or be replaced by null.
   virtual void notify_readable(base::Signal* signal) = 0;
   virtual void notify_writable(base::Signal* signal) = 0;
   // Both directions end; pending and later transfers answer kEnd or kError, and registered signals are set.

@@ -269,6 +269,101 @@ Task<void> waiter_destroyed(Shard& shard, Pair pair) {
 TEST_P(StreamTest, a_waiting_reader_may_be_destroyed) { check(waiter_destroyed); }
 
 class ListenerTest : public conformance::ConformanceTest {};
+class SendTest : public conformance::ConformanceTest {
+ protected:
+  void check(Task<void> (*test)(Shard&, Pair, std::shared_ptr<File>)) {
+    std::string path = world_->directory();
+    run(with_file, test, path);
+  }
+
+ private:
+  static Task<void> with_file(Shard& shard, Task<void> (*test)(Shard&, Pair, std::shared_ptr<File>), std::string path) {
+    const auto directory = must(co_await shard.open_directory(path, false));
+    std::shared_ptr<File> file = must(co_await directory->open("a", OpenMode::kCreateNew));
+    std::string text = pattern(300'000);
+    const iovec part{text.data(), text.size()};
+    must(co_await file->write(0, {&part, 1}));
+    Pair pair = co_await connect_pair(shard, false);
+    co_await test(shard, std::move(pair), std::move(file));
+  }
+};
+INSTANTIATE_TEST_SUITE_P(worlds, SendTest, ::testing::ValuesIn(conformance::world_names()),
+                         [](const auto& info) { return info.param; });
+
+FileRange range_of(File& file, uint64_t offset, size_t bytes) {
+  auto shared = file.share();
+  const uint64_t cuts = shared == nullptr ? 0 : shared->cuts();
+  return {std::move(shared), offset, bytes, cuts};
+}
+
+// Sends all of it; what the page cache lacks is read first.
+Task<TransferResult> send_range(Shard& shard, Stream& stream, FileRange range) {
+  Signal writable{shard.executor()};
+  size_t done = 0;
+  while (done < range.bytes) {
+    const uint64_t misses = range.file->misses();
+    const TransferResult result = stream.try_send(range, done);
+    if (result.status == Transfer::kWouldBlock) {
+      stream.notify_writable(&writable);
+      co_await writable.wait();
+    } else if (result.status == Transfer::kError && result.os_error == EAGAIN) {
+      EXPECT_GT(range.file->misses(), misses);
+      base::ByteVector bytes(range.bytes);
+      must(co_await range.file->file_on(shard)->read(range.offset, bytes));
+    } else if (result.status != Transfer::kDone) {
+      co_return result;
+    }
+    done += result.bytes;
+  }
+  co_return TransferResult{Transfer::kDone, done};
+}
+
+Task<void> send_and_forget(Shard& shard, Stream& stream, FileRange range) {
+  const TransferResult result = co_await send_range(shard, stream, std::move(range));
+  EXPECT_EQ(result.status, Transfer::kDone);
+}
+
+Task<void> sends_range(Shard& shard, Pair pair, std::shared_ptr<File> file) {
+  if (file->share() == nullptr) co_return;  // a kernel that does not tell what it has in memory
+  TaskScope writers{shard.executor(), [](std::exception_ptr) { FAIL(); }};
+  FileRange range = range_of(*file, 1001, 250'000);
+  file.reset();  // what is shared stays open
+  writers.spawn(send_and_forget(shard, *pair.client, std::move(range)));
+  EXPECT_TRUE(co_await read_text(shard, *pair.server, 250'000) == pattern(300'000).substr(1001, 250'000));
+}
+TEST_P(SendTest, a_range_of_a_file_arrives_whole) { check(sends_range); }
+
+Task<void> sends_cut(Shard& shard, Pair pair, std::shared_ptr<File> file) {
+  if (file->share() == nullptr) co_return;
+  const FileRange range = range_of(*file, 0, 1000);
+  must(co_await file->truncate(200'000));
+  const TransferResult result = co_await send_range(shard, *pair.client, range);
+  EXPECT_EQ(result.status, Transfer::kError);
+  EXPECT_EQ(result.os_error, ESTALE);
+  EXPECT_EQ(must(file->size()), 200'000u);
+  EXPECT_EQ((co_await send_range(shard, *pair.client, range_of(*file, 0, 1000))).status, Transfer::kDone);
+}
+TEST_P(SendTest, a_range_found_before_a_cut_is_refused) { check(sends_cut); }
+
+Task<void> sends_short(Shard& shard, Pair pair, std::shared_ptr<File> file) {
+  if (file->share() == nullptr) co_return;
+  const TransferResult result = co_await send_range(shard, *pair.client, range_of(*file, 299'900, 150));
+  EXPECT_EQ(result.status, Transfer::kEnd);
+  EXPECT_EQ((co_await read_text(shard, *pair.server, 100)), pattern(300'000).substr(299'900));
+}
+TEST_P(SendTest, a_file_that_is_shorter_than_the_range_ends_the_transfer) { check(sends_short); }
+
+Task<void> sends_to_nobody(Shard& shard, Pair pair, std::shared_ptr<File> file) {
+  if (file->share() == nullptr) co_return;
+  pair.server.reset();
+  TransferResult result{Transfer::kDone};
+  while (result.status == Transfer::kDone) {
+    result = co_await send_range(shard, *pair.client, range_of(*file, 0, 300'000));
+  }
+  EXPECT_EQ(result.status, Transfer::kError);
+}
+TEST_P(SendTest, a_peer_that_is_gone_is_an_error_and_no_signal) { check(sends_to_nobody); }
+
 INSTANTIATE_TEST_SUITE_P(worlds, ListenerTest, ::testing::ValuesIn(conformance::world_names()),
                          [](const auto& info) { return info.param; });
 

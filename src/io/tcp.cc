@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 
 #include "base/check.h"
 #include "io/off_loop.h"
+#include "io/posix_file.h"
 
 namespace stele::io {
 namespace {
@@ -27,6 +29,7 @@ using base::Result;
 using base::Task;
 
 constexpr int kBacklog = 1024;
+constexpr size_t kSentAtOnce = size_t{1} << 20;  // looked for in the page cache for one system call
 
 std::string to_text(const Endpoint& endpoint) {
   const bool is_ipv6 = endpoint.host.find(':') != std::string::npos;
@@ -145,6 +148,26 @@ class TcpStream final : public Stream {
     msghdr message = header(from);
     ++counts_.socket_writes;
     return outcome([&] { return ::sendmsg(socket_.fd(), &message, MSG_NOSIGNAL); }, Transfer::kDone);
+  }
+
+  bool sends_files() const override { return true; }
+
+  // The file is looked at before, for its bytes may wait on the disk, and after, for it may be cut meanwhile.
+  TransferResult try_send(const FileRange& range, size_t skip) override {
+    if (shut_) return {.status = Transfer::kError, .os_error = EPIPE};
+    const uint64_t from = range.offset + skip;
+    const size_t bytes = std::min(range.bytes - skip, kSentAtOnce);
+    ++counts_.file_sends;
+    if (range.file->cuts() != range.cuts) return {.status = Transfer::kError, .os_error = ESTALE};
+    if (!in_page_cache(*range.file, from, bytes)) return {.status = Transfer::kError, .os_error = EAGAIN};
+    const TransferResult result = outcome(
+        [&] {
+          auto at = static_cast<off_t>(from);
+          return ::sendfile(socket_.fd(), descriptor_of(*range.file), &at, bytes);
+        },
+        Transfer::kEnd);
+    if (range.file->cuts() != range.cuts) return {.status = Transfer::kError, .os_error = ESTALE};
+    return result;
   }
 
   void notify_readable(base::Signal* signal) override { notify(Direction::kRead, signal); }

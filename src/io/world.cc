@@ -61,6 +61,14 @@ int block_termination() {
   return fd;
 }
 
+// sendfile() knows no MSG_NOSIGNAL: what it raises on a connection that is gone stays pending on the thread.
+void block_broken_pipes() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPIPE);
+  STELE_CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
+}
+
 }  // namespace
 
 World::World(WorldOptions options) {
@@ -79,6 +87,7 @@ void World::start(Main main) {
   STELE_CHECK(impl_->threads.empty());
   for (const auto& shard : impl_->shards) {
     impl_->threads.emplace_back([impl = impl_.get(), shard = shard.get(), main] {
+      block_broken_pipes();
       shard->tasks().spawn(Impl::run_main(*impl, main, *shard));
       shard->run();
     });

@@ -72,6 +72,7 @@ SimDevice::SimDevice(std::string below, uint64_t seed)
       read_error(derive_seed(seed, 5)),
       flipped_read(derive_seed(seed, 6)),
       cache_miss(derive_seed(seed, 7)),
+      send_miss(derive_seed(seed, 10)),
       slow(derive_seed(seed, 8)),
       stuck(derive_seed(seed, 9)) {}
 
@@ -136,6 +137,7 @@ void SimDisk::count(std::map<std::string, BranchCount>& counts) const {
     add("disk.read_error", device->read_error);
     add("disk.flipped_read", device->flipped_read);
     add("disk.cache_miss", device->cache_miss);
+    add("disk.send_miss", device->send_miss);
     add("disk.slow", device->slow);
     add("disk.stuck", device->stuck);
     counts["disk.no_space"] += device->no_space;

@@ -41,6 +41,7 @@ struct SimDevice {
   Chance read_error;
   Chance flipped_read;
   Chance cache_miss;
+  Chance send_miss;
   Chance slow;
   Chance stuck;
 };
@@ -64,6 +65,9 @@ class SimFileNode {
   // What stands after a power loss is the view from here on.
   void lose_power(const PowerLoss& how, Chance& draws);
   bool flip_bit(uint64_t offset, uint32_t bit);
+  // Bytes that changed on the disk are not in the page cache, until a read brings them back.
+  bool has_cold(uint64_t offset, size_t bytes) const;
+  void brought_back(uint64_t offset, size_t bytes);
 
   // A file without a name takes no space.
   void set_named(bool named);
@@ -89,8 +93,16 @@ class SimFileNode {
   SimDevice* device_;
   bool named_ = false;
   base::ByteVector view_;
+  std::set<uint64_t> cold_;
   std::vector<Operation> unsynced_;
   uint64_t first_ = 0;  // the number of the first of them
+};
+
+// What a simulated file has open, as the network of the same world sends it.
+class SimSharedFile : public SharedFile {
+ public:
+  // What of the range is in the page cache, as it is now: nothing where it is not, less where the file ends.
+  virtual std::optional<base::Bytes> peek(uint64_t offset, size_t bytes) const = 0;
 };
 
 struct SimDirectoryNode;

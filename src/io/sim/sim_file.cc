@@ -30,10 +30,17 @@ base::Error storage_error(std::string_view operation, const std::string& path, i
 }
 
 // What an operation that is under way keeps, though its File has gone.
-struct OpenFile {
-  std::shared_ptr<SimFileNode> node;
-  std::string path;
-  bool writable;
+class OpenFile final : public SimSharedFile, public std::enable_shared_from_this<OpenFile> {
+ public:
+  OpenFile(std::shared_ptr<SimFileNode> opened, std::string at, bool for_writes)
+      : node(std::move(opened)), path(std::move(at)), writable(for_writes) {}
+  std::unique_ptr<File> file_on(Shard& shard) const override;
+  using SharedFile::cut;
+  using SharedFile::missed;
+
+  const std::shared_ptr<SimFileNode> node;
+  const std::string path;
+  const bool writable;
 
   SimDevice& device() const { return node->device(); }
   base::Error error(std::string_view operation, int os_error) const { return storage_error(operation, path, os_error); }
@@ -42,6 +49,7 @@ struct OpenFile {
     SimDevice& on = device();
     if (on.read_error.comes_true(on.faults.read_error)) return error("read", EIO);
     const base::ByteVector& view = node->view();
+    node->brought_back(offset, into.size());
     if (offset >= view.size()) return size_t{0};
     const size_t bytes = std::min<size_t>(into.size(), view.size() - offset);
     std::copy_n(view.begin() + static_cast<std::ptrdiff_t>(offset), bytes, into.begin());
@@ -49,6 +57,17 @@ struct OpenFile {
       into[on.flipped_read.below(bytes)] ^= std::byte{1} << on.flipped_read.below(8);
     }
     return bytes;
+  }
+
+  std::optional<base::Bytes> peek(uint64_t offset, size_t bytes) const override {
+    SimDevice& on = device();
+    if (on.send_miss.comes_true(on.faults.cache_miss) || node->has_cold(offset, bytes)) {
+      missed();
+      return {};
+    }
+    const base::Bytes view{node->view()};
+    const base::Bytes rest = view.subspan(std::min<size_t>(offset, view.size()));
+    return rest.first(std::min(bytes, rest.size()));
   }
 
   Result<void> write(uint64_t offset, base::Bytes bytes) const {
@@ -101,54 +120,72 @@ struct OpenFile {
   }
 };
 
+using OpenFilePointer = std::shared_ptr<const OpenFile>;
+
 class SimFile final : public File {
  public:
-  SimFile(SimLoop& loop, OpenFile file) : loop_(loop), file_(std::move(file)) {}
+  SimFile(SimLoop& loop, OpenFilePointer file) : loop_(loop), file_(std::move(file)) {}
 
   Task<Result<void>> write(uint64_t offset, std::span<const iovec> from) override {
-    if (const base::Duration delay = file_.device().delay(); delay > base::Duration{}) loop_.hold_up(delay);
-    if (from.size() == 1) co_return file_.write(offset, bytes_of(from[0]));
+    if (const base::Duration delay = file_->device().delay(); delay > base::Duration{}) loop_.hold_up(delay);
+    if (from.size() == 1) co_return file_->write(offset, bytes_of(from[0]));
     base::ByteVector bytes;
     for (const iovec& part : from) base::append(bytes, bytes_of(part));
-    co_return file_.write(offset, bytes);
+    co_return file_->write(offset, bytes);
   }
 
   Task<Result<size_t>> read(uint64_t offset, base::MutableBytes into) override {
-    SimDevice& on = file_.device();
-    if (!on.cache_miss.comes_true(on.faults.cache_miss)) co_return file_.read(offset, into);
+    SimDevice& on = file_->device();
+    if (!misses(offset, into.size())) co_return file_->read(offset, into);
     auto bytes = std::make_shared<base::ByteVector>(into.size());
     STELE_CO_TRY_ASSIGN(const size_t got, co_await off_loop_for(loop_, on.delay(), [file = file_, bytes, offset] {
-                          return file.read(offset, *bytes);
+                          return file->read(offset, *bytes);
                         }));
     std::copy_n(bytes->begin(), got, into.begin());
     co_return got;
   }
 
   Result<size_t> try_read(uint64_t offset, base::MutableBytes into) override {
-    SimDevice& on = file_.device();
-    if (on.cache_miss.comes_true(on.faults.cache_miss)) return file_.error("read", EAGAIN);
-    return file_.read(offset, into);
+    if (misses(offset, into.size())) return file_->error("read", EAGAIN);
+    return file_->read(offset, into);
   }
 
+  std::shared_ptr<const SharedFile> share() override { return file_; }
+
   Task<Result<void>> sync() override {
-    return off_loop_for(loop_, file_.device().delay(),
-                        [file = file_, covered = file_.node->operations()] { return file.sync(covered); });
+    return off_loop_for(loop_, file_->device().delay(),
+                        [file = file_, covered = file_->node->operations()] { return file->sync(covered); });
   }
 
   Task<Result<void>> truncate(uint64_t size) override {
-    return off_loop_for(loop_, file_.device().delay(), [file = file_, size] { return file.truncate(size); });
+    file_->cut();
+    return off_loop_for(loop_, file_->device().delay(), [file = file_, size] {
+      auto result = file->truncate(size);
+      file->cut();
+      return result;
+    });
   }
 
-  Result<uint64_t> size() const override { return file_.node->view().size(); }
+  Result<uint64_t> size() const override { return file_->node->view().size(); }
 
  private:
   static base::Bytes bytes_of(const iovec& part) {
     return {static_cast<const std::byte*>(part.iov_base), part.iov_len};
   }
+  bool misses(uint64_t offset, size_t bytes) const {
+    SimDevice& on = file_->device();
+    if (!on.cache_miss.comes_true(on.faults.cache_miss) && !file_->node->has_cold(offset, bytes)) return false;
+    file_->missed();
+    return true;
+  }
 
   SimLoop& loop_;
-  OpenFile file_;
+  OpenFilePointer file_;
 };
+
+std::unique_ptr<File> OpenFile::file_on(Shard& shard) const {
+  return std::make_unique<SimFile>(static_cast<SimLoop&>(shard), shared_from_this());
+}
 
 class SimLock final : public FileLock {
  public:
@@ -179,7 +216,7 @@ class SimDirectory final : public Directory {
         std::shared_ptr<SimFileNode> node,
         co_await at(full, [mode](SimDisk& disk, const std::string& at) { return disk.open(at, mode); }));
     co_return std::unique_ptr<File>{
-        std::make_unique<SimFile>(loop, OpenFile{std::move(node), full, mode != OpenMode::kRead})};
+        std::make_unique<SimFile>(loop, std::make_shared<OpenFile>(std::move(node), full, mode != OpenMode::kRead))};
   }
   Task<Result<std::unique_ptr<Directory>>> open_directory(std::string path, bool create) override {
     return disk_.open_directory(loop_, below(path), create);

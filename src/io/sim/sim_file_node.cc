@@ -175,7 +175,17 @@ void SimFileNode::lose_power(const PowerLoss& how, Chance& draws) {
 bool SimFileNode::flip_bit(uint64_t offset, uint32_t bit) {
   if (offset >= view_.size()) return false;
   view_[offset] ^= std::byte{1} << (bit % 8);
+  cold_.insert(offset);
   return true;
+}
+
+bool SimFileNode::has_cold(uint64_t offset, size_t bytes) const {
+  const auto at = cold_.lower_bound(offset);
+  return at != cold_.end() && *at < offset + bytes;
+}
+
+void SimFileNode::brought_back(uint64_t offset, size_t bytes) {
+  cold_.erase(cold_.lower_bound(offset), cold_.lower_bound(offset + bytes));
 }
 
 void SimFileNode::set_named(bool named) {

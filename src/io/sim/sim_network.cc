@@ -11,7 +11,9 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "io/file.h"
 #include "io/sim/seeds.h"
+#include "io/sim/sim_disk.h"
 
 namespace stele::io {
 
@@ -252,6 +254,20 @@ class SimStream final : public Stream {
     learn_of_lost_peer();
     Connection::send(connection_, side_, std::move(segment));
     return {Transfer::kDone, bytes};
+  }
+
+  bool sends_files() const override { return true; }
+
+  TransferResult try_send(const FileRange& range, size_t skip) override {
+    const auto* file = dynamic_cast<const SimSharedFile*>(range.file.get());
+    STELE_CHECK(file != nullptr, "sends what this world opened");
+    if (shut_ || out_.reader_gone) return {.status = Transfer::kError, .os_error = EPIPE};
+    if (file->cuts() != range.cuts) return {.status = Transfer::kError, .os_error = ESTALE};
+    const auto bytes = file->peek(range.offset + skip, range.bytes - skip);
+    if (!bytes) return {.status = Transfer::kError, .os_error = EAGAIN};
+    if (bytes->empty()) return {Transfer::kEnd};
+    const iovec part{const_cast<std::byte*>(bytes->data()), bytes->size()};  // NOLINT: it is only read
+    return try_write({&part, 1});
   }
 
   void notify_readable(base::Signal* signal) override {
