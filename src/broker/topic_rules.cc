@@ -59,6 +59,7 @@ TopicRules rules_of(const config::BrokerConfig& broker, const metadata::Image& i
                .file_delete_delay_ms = effective.file_delete_delay_ms,
                .producer_id_expiration_ms = broker.number("producer.id.expiration.ms"),
                .producers_max = broker.number("stele.producer.ids.max"),
+               .recheck_ms = broker.number("stele.fetch.recheck.ms"),
                .synced = effective.synced};
   return rules;
 }

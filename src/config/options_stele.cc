@@ -54,6 +54,9 @@ constexpr Option kOptions[] = {
      "Partitions that all incremental fetch sessions together may remember; beyond it readers name theirs each time."},
     {"stele.fetch.waiters.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
      "Fetches that may wait for records at a time on one shard; beyond it they are answered at once."},
+    {"stele.fetch.recheck.ms", kLong, "60000", at_least(0), kMedium, kRead, kDone,
+     "How long records that were written or checked may be sent from the page cache without a further check of their "
+     "checksums; 0 checks each batch for each fetch."},
     {"stele.produce.waiters.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
      "Produces that may wait for replicas at a time on one shard; beyond it no more are read."},
     {"stele.batch.decompressed.bytes.max", kLong, "1073741824", at_least(1048576), kMedium, kRead, kDone,

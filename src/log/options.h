@@ -24,6 +24,7 @@ struct LogOptions {
   int64_t file_delete_delay_ms = 60 * 1000;                 // file.delete.delay.ms
   int64_t producer_id_expiration_ms = 24 * 60 * 60 * 1000;  // producer.id.expiration.ms
   int64_t producers_max = 100'000;                          // stele.producer.ids.max
+  int64_t recheck_ms = 60 * 1000;                           // stele.fetch.recheck.ms
   bool synced = false;                                      // stele.durability: what counts is synced, not only written
 };
 

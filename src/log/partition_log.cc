@@ -179,6 +179,18 @@ base::Task<void> PartitionLog::work_off() {
   working_ = false;
 }
 
+// The first steps of the queue were written: their batches were checked when they were taken.
+void PartitionLog::note_checked(Segment& segment, size_t steps, uint64_t misses) {
+  const base::MonoTime now = shard_.clock().now();
+  base::Offset first = written_end_;
+  for (size_t i = 0; i < steps; ++i) {
+    const Step& step = queue_[i];
+    segment.checked().add({step.position, step.position + step.bytes.size(), first, step.end, now}, misses,
+                          oldest_believed());
+    first = step.end;
+  }
+}
+
 base::Task<base::Result<void>> PartitionLog::write_gathered() {
   const SegmentPtr segment = queue_.front().segment;
   const uint64_t position = queue_.front().position;
@@ -203,6 +215,8 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
     STELE_CO_TRY_ASSIGN(file, co_await segment->log_file());
   }
   STELE_CHECK(position == segment->written(), "{} after {}", position, segment->written());
+  const auto shared = options_.recheck_ms > 0 ? file->share() : nullptr;
+  const uint64_t misses = shared == nullptr ? 0 : shared->misses();
   auto written = co_await file->write(position, parts);
   if (failure_) co_return *failure_;  // a sync failed meanwhile: the queue is gone
   if (!written.ok()) {
@@ -214,6 +228,7 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
     }
     co_return std::move(written).error();
   }
+  if (shared != nullptr && truncating_ == 0) note_checked(*segment, parts.size(), misses);
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<ptrdiff_t>(parts.size()));
   segment->set_written(position + bytes);
   written_end_ = end;

@@ -76,13 +76,14 @@ struct Appended {
   base::Timestamp timestamp = base::kNoTimestamp;  // largest of the batch
 };
 
-// Whole batches of one segment. Owns its bytes.
+// Whole batches of one segment: its bytes, which it owns, or where in the file they lie.
 struct ReadResult {
   std::unique_ptr<std::byte[]> buffer;
   base::Bytes batches;        // empty where nothing lies between the offset asked for and the limit
   base::Offset next_offset;   // behind the last batch; the offset asked for where there is none
   base::Offset segment_base;  // with `position`: where the first batch lies
   uint64_t position = 0;
+  io::FileRange range;  // in place of `batches`, which are empty then
 };
 
 // The disk (or a quota) is full. As the failure of a log it says that nothing but the unwritten tail is lost, which was
@@ -164,7 +165,10 @@ class PartitionLog final : private JournalUser {
   // `bytes_max` unless `at_least_one` lets the first be larger. One segment per call. Every batch given has its
   // checksum checked. kOffsetOutOfRange: below log_start_offset() or above assigned_end(). kCorruptMessage: the batch
   // that holds `from` is damaged; the ones before and behind it can be read.
-  base::Task<base::Result<ReadResult>> read(base::Offset from, size_t bytes_max, base::Offset limit, bool at_least_one);
+  // With `may_send`, what was checked within LogOptions::recheck_ms may be answered as a range of the file, for
+  // io::Stream::try_send; it may end a little earlier than `bytes_max` and `limit` allow.
+  base::Task<base::Result<ReadResult>> read(base::Offset from, size_t bytes_max, base::Offset limit, bool at_least_one,
+                                            bool may_send = false);
   // The first record below `limit` whose timestamp is at least `timestamp`.
   base::Task<base::Result<std::optional<TimestampOffset>>> offset_for_timestamp(base::Timestamp timestamp,
                                                                                 base::Offset limit);
@@ -251,6 +255,7 @@ class PartitionLog final : private JournalUser {
   void enqueue(Step step);
   base::Task<void> work_off();
   base::Task<base::Result<void>> write_gathered();
+  void note_checked(Segment& segment, size_t steps, uint64_t misses);
   base::Task<base::Result<void>> finish_roll(SegmentPtr old, SegmentPtr next, base::ByteVector snapshot);
   void fail(base::Error error);
   void wake();
@@ -289,6 +294,10 @@ class PartitionLog final : private JournalUser {
   base::Task<base::Result<std::optional<TimestampOffset>>> find_in_segment(
       SegmentPtr segment, uint64_t position,
       std::function<base::Result<std::optional<TimestampOffset>>(const record::BatchView&)> look);
+  std::optional<ReadResult> find_range(base::Offset from, size_t bytes_max, base::Offset limit);
+  void note_read(Segment& segment, const ReadResult& read, uint64_t misses);
+  const Cursor* cursor_at(base::Offset offset, const Segment& segment) const;
+  base::MonoTime oldest_believed() const;
   base::Task<base::Result<std::optional<ReadResult>>> read_segment(SegmentPtr segment, base::Offset from,
                                                                    size_t bytes_max, base::Offset limit,
                                                                    bool at_least_one);

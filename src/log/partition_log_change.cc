@@ -53,6 +53,7 @@ void PartitionLog::begin_cut() {
   ++generation_;
   damage_.places.clear();
   std::ranges::fill(cursors_, Cursor{});
+  for (const SegmentPtr& segment : segments_) segment->checked().clear();
 }
 
 base::Task<base::Result<void>> PartitionLog::do_truncate(base::Offset offset) {

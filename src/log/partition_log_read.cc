@@ -15,6 +15,8 @@ using base::ErrorCode;
 
 namespace {
 
+constexpr size_t kSentLeast = size_t{32} << 10;  // fewer bytes are copied for what a system call costs
+
 base::Task<base::Result<void>> read_exactly(std::shared_ptr<io::File> file, uint64_t position,
                                             base::MutableBytes into) {
   auto got = file->try_read(position, into);
@@ -71,8 +73,7 @@ bool begins_behind(base::Bytes batches, base::Offset from) {
   return batch && !batch->is_legacy() && batch->base_offset() > from;
 }
 
-// Every byte that is given was checked here. The checksum of 1 MiB takes some 15 us, a tenth of what copying it out of
-// the page cache does, so that no one keeps account of what was checked before: a page may come from the disk again.
+// Every byte that is given from memory was checked here, whatever was checked before.
 Window find_window(base::Bytes bytes, const Wanted& wanted) {
   Window window;
   window.next = wanted.from;
@@ -146,10 +147,49 @@ base::Result<void> PartitionLog::check_range(base::Offset from) const {
           fmt::format("offset {} is outside of [{}, {}]", from.value(), log_start_.value(), assigned_end_.value())};
 }
 
+base::MonoTime PartitionLog::oldest_believed() const {
+  return shard_.clock().now() - std::chrono::milliseconds{options_.recheck_ms};
+}
+
+const PartitionLog::Cursor* PartitionLog::cursor_at(base::Offset offset, const Segment& segment) const {
+  const auto found = std::ranges::find_if(cursors_, [&](const Cursor& c) {
+    return c.offset == offset && c.segment_base == segment.base() && c.position > 0;
+  });
+  return found == cursors_.end() ? nullptr : &*found;
+}
+
+// Where a reader goes on whose next batches were checked not long ago: nothing of them is read.
+std::optional<ReadResult> PartitionLog::find_range(base::Offset from, size_t bytes_max, base::Offset limit) {
+  const size_t least = shard_.maybe("log.small_send") ? 1 : kSentLeast;
+  if (options_.recheck_ms == 0 || bytes_max < least) return {};
+  const SegmentPtr segment = segment_for(from);
+  std::optional<uint64_t> position = segment->checked().begin_of(from);
+  if (const Cursor* const cursor = cursor_at(from, *segment)) position = cursor->position;
+  if (from == segment->base()) position = 0;
+  if (!position) return {};
+  const std::shared_ptr<io::File> file = segment->open_log_file();
+  auto shared = file == nullptr ? nullptr : file->share();
+  if (shared == nullptr) return {};
+  const auto found = segment->checked().find(*position, bytes_max, limit, shared->misses(), oldest_believed());
+  if (!found || found->end - *position < least) return {};
+  shard_.mark("log.sent_unread");
+  ReadResult result;
+  const uint64_t cuts = shared->cuts();
+  result.range = {std::move(shared), *position, found->end - *position, cuts};
+  result.next_offset = found->next;
+  result.segment_base = segment->base();
+  result.position = *position;
+  remember({found->next, segment->base(), found->end}, from);
+  return result;
+}
+
 base::Task<base::Result<ReadResult>> PartitionLog::read(base::Offset from, size_t bytes_max, base::Offset limit,
-                                                        bool at_least_one) {
+                                                        bool at_least_one, bool may_send) {
   STELE_CO_TRY(check_range(from));
   last_use_ = shard_.clock().now();
+  if (may_send && truncating_ == 0) {
+    if (auto range = find_range(from, bytes_max, std::min(limit, written_end_))) co_return *std::move(range);
+  }
   if (at_least_one && shard_.maybe("log.short_read")) bytes_max = 1;
   SegmentPtr segment = segment_for(from);
   while (segment && segment->base() < std::min(limit, written_end_)) {
@@ -170,6 +210,27 @@ base::Task<base::Result<ReadResult>> PartitionLog::read(base::Offset from, size_
   co_return nothing;
 }
 
+// The batches of a read were checked. Those of magic 0 and 1 are checked each time: their headers do not tell the first
+// offset of a wrapper.
+void PartitionLog::note_read(Segment& segment, const ReadResult& read, uint64_t misses) {
+  const base::MonoTime now = shard_.clock().now();
+  if (options_.recheck_ms == 0) return;
+  CheckedPieces::Piece piece{read.position, read.position, {}, {}, now};
+  for (base::Bytes rest = read.batches; !rest.empty();) {
+    const auto batch = record::BatchView::open(rest);
+    if (!batch.ok() || batch->is_legacy()) break;
+    if (piece.begin < piece.end && piece.end - piece.begin + batch->size() > CheckedPieces::kPieceBytes) {
+      segment.checked().add(piece, misses, oldest_believed());
+      piece.begin = piece.end;
+    }
+    if (piece.begin == piece.end) piece.first = batch->base_offset();
+    piece.end += batch->size();
+    piece.next = batch->next_offset();
+    rest = rest.subspan(batch->size());
+  }
+  if (piece.begin < piece.end) segment.checked().add(piece, misses, oldest_believed());
+}
+
 // Nothing where the segment has no batch that reaches `from`.
 base::Task<base::Result<std::optional<ReadResult>>> PartitionLog::read_segment(SegmentPtr segment, base::Offset from,
                                                                                size_t bytes_max, base::Offset limit,
@@ -179,10 +240,7 @@ base::Task<base::Result<std::optional<ReadResult>>> PartitionLog::read_segment(S
   uint64_t position = 0;
   size_t slack = 0;
   bool indexed = false;
-  const auto cursor = std::ranges::find_if(cursors_, [&](const Cursor& c) {
-    return c.offset == from && c.segment_base == segment->base() && c.position > 0;
-  });
-  if (cursor != cursors_.end()) {
+  if (const Cursor* const cursor = cursor_at(from, *segment)) {
     position = cursor->position;
   } else {
     STELE_CO_TRY(co_await segment->load_indexes());
@@ -196,6 +254,8 @@ base::Task<base::Result<std::optional<ReadResult>>> PartitionLog::read_segment(S
     ReadResult result;
     result.buffer = std::make_unique_for_overwrite<std::byte[]>(length);
     const base::MutableBytes bytes{result.buffer.get(), length};
+    const auto shared = file->share();
+    const uint64_t misses = shared == nullptr ? 0 : shared->misses();
     STELE_CO_TRY(co_await read_exactly(file, position, bytes));
     const Window window = find_window(bytes, {from, limit, bytes_max, at_least_one, segment->base(), written_end_,
                                               length == segment->written() - position});
@@ -212,6 +272,8 @@ base::Task<base::Result<std::optional<ReadResult>>> PartitionLog::read_segment(S
     }
     if (window.taken > 0) {
       result.batches = bytes.subspan(window.skipped, window.taken);
+      const bool stands = generation == generation_ && truncating_ == 0 && file == segment->open_log_file();
+      if (stands && shared != nullptr && window.taken >= kSentLeast) note_read(*segment, result, misses);
       remember({window.next, segment->base(), result.position + window.taken}, from);
       co_return std::optional{std::move(result)};
     }

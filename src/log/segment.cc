@@ -100,7 +100,12 @@ std::shared_ptr<io::File> Segment::open_log_file() {
 
 void Segment::close_files() {
   if (place_.open_files != nullptr) place_.open_files->gone(*this);
+  let_go();
+}
+
+void Segment::let_go() {
   log_.reset();
+  checked_.clear();
 }
 
 base::Task<base::Result<void>> Segment::create() {

@@ -16,6 +16,7 @@
 #include "base/task.h"
 #include "io/file.h"
 #include "io/shard.h"
+#include "log/checked_pieces.h"
 #include "log/file_names.h"
 #include "log/offset_index.h"
 #include "log/open_files.h"
@@ -125,11 +126,13 @@ class Segment final : private OpenFiles::Kept {
   bool has_open_file() const { return log_ != nullptr; }
   // Readers that hold the file keep it open.
   void close_files();
+  // What a fetch may send from the open .log without a look at it. Forgotten when that is closed.
+  CheckedPieces& checked() { return checked_; }
   // Requires write_indexes() before.
   void drop_indexes();
 
  private:
-  void let_go() override { log_.reset(); }
+  void let_go() override;
   base::Task<base::Result<bool>> read_indexes();
   base::Task<base::Result<void>> rebuild_indexes();
   base::Task<base::Result<void>> write_tail(std::string_view suffix, uint64_t at, base::ByteVector bytes);
@@ -157,6 +160,7 @@ class Segment final : private OpenFiles::Kept {
   bool aborted_loaded_ = false;
   bool deleted_ = false;
   std::shared_ptr<io::File> log_;
+  CheckedPieces checked_;
 };
 
 }  // namespace stele::log

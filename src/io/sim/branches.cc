@@ -25,13 +25,16 @@ constexpr auto kBranches = std::to_array<std::string_view>({
     "log.late_step",
     "log.no_index_entry",
     "log.past_the_journal",
+    "log.sent_unread",
     "log.short_read",
+    "log.small_send",
     "log.small_write",
     "log.write_undone",
     "metadata.early_roll",
     "produce.late_answer",
     "recovery.segment_set_aside",
     "recovery.tail_cut",
+    "server.loaded_to_send",
     "server.short_turn",
 });
 

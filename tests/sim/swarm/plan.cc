@@ -53,6 +53,7 @@ void draw_config(base::Random& random, Plan& plan) {
   sometimes("stele.connection.answers.bytes", 65'536, 1 << 20);
   sometimes("stele.fetch.waiters.max", 1, 1000);
   sometimes("stele.fetch.session.partitions.max", 1, 1000);
+  sometimes("stele.fetch.recheck.ms", 0, 60'000);
   sometimes("max.incremental.fetch.session.cache.slots", 1, 100);
   sometimes("connections.max.idle.ms", 1000, 600'000);
   sometimes("fetch.max.bytes", 1024, 1 << 20);
