@@ -21,8 +21,7 @@ base::Result<std::optional<log::EpochEnd>> find_divergence(const Partition& part
 base::Task<void> fetch_one(BrokerShard& at, FetchItem& item, FetchParams params, int64_t bytes_left,
                            bool at_least_one) {
   // What an earlier look at this item found, when a fetch that waited looks again, is no answer any more.
-  item.records = {};
-  item.buffer.reset();
+  item.drop_records();
   const auto partition = at.find(item.key);
   item.code =
       partition == nullptr ? base::ErrorCode::kNotLeaderOrFollower : partition->check_leader(item.current_leader_epoch);
@@ -45,22 +44,24 @@ base::Task<void> fetch_one(BrokerShard& at, FetchItem& item, FetchParams params,
   item.older_segment = item.offset < limit && item.offset < log.active_base();
   const int64_t bytes = std::min<int64_t>(item.bytes_max, bytes_left);
   if (item.diverging || item.offset >= limit || (bytes <= 0 && !at_least_one)) co_return;
-  auto read = co_await log.read(item.offset, static_cast<size_t>(std::max<int64_t>(bytes, 0)), limit, at_least_one);
+  auto read = co_await log.read(item.offset, static_cast<size_t>(std::max<int64_t>(bytes, 0)), limit, at_least_one,
+                                params.may_send);
   if (!read.ok()) {
     item.code = read.error().code;
     co_return;
   }
   if (at.shard().maybe("fetch.late_answer")) co_await base::yield(at.shard().executor());
   item.records = read->batches;
-  partition->count_read(item.records.size());
   item.buffer = std::move(read->buffer);
+  item.range = std::move(read->range);
+  partition->count_read(item.bytes());
   if (!params.read_committed) co_return;
   auto aborted = co_await log.aborted_transactions(item.offset, read->next_offset);
   if (aborted.ok()) {
     item.aborted = *std::move(aborted);
   } else {
     item.code = aborted.error().code;
-    item.records = {};
+    item.drop_records();
   }
 }
 
@@ -135,8 +136,8 @@ base::Task<std::vector<FetchItem>> fetch_here(BrokerShard& at, std::vector<Fetch
   bool at_least_one = true;
   for (FetchItem& item : items) {
     co_await fetch_one(at, item, params, bytes_left, at_least_one);
-    bytes_left -= static_cast<int64_t>(item.records.size());
-    if (!item.records.empty()) at_least_one = false;
+    bytes_left -= static_cast<int64_t>(item.bytes());
+    if (item.bytes() > 0) at_least_one = false;
   }
   co_return items;
 }

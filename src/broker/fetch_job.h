@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/broker_shard.h"
+#include "io/file.h"
 
 namespace stele::broker {
 
@@ -24,11 +25,20 @@ struct FetchItem {
   std::optional<std::vector<log::AbortedTransaction>> aborted;
   std::shared_ptr<const std::byte[]> buffer;
   base::Bytes records;         // in `buffer`
+  io::FileRange range;         // in place of `records`
   bool older_segment = false;  // there is more in a later segment; one read gives one segment
+
+  size_t bytes() const { return records.size() + range.bytes; }
+  void drop_records() {
+    records = {};
+    buffer.reset();
+    range = {};
+  }
 };
 
 struct FetchParams {
   bool read_committed = false;
+  bool may_send = false;  // records may be answered as ranges of files
   int64_t bytes_max = 0;  // over all partitions; the first that has data may pass it with one batch (KIP-74)
 };
 

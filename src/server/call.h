@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory_resource>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -94,17 +95,25 @@ class Call {
   M make() {
     return wire::make_message<M>(arena());
   }
-  // Encodes the answer; record bytes in it are spliced in, and `owner` keeps them alive until they are sent. An answer
-  // that this version cannot express is a bug of ours: kClose.
+  // Encodes the answer; record bytes in it are spliced in, and `owner` keeps them alive until they are sent. Records
+  // that are elsewhere are the ranges, in their order. An answer that this version cannot express is a bug of ours:
+  // kClose.
   template <class M>
-  Outcome respond(const M& message, std::shared_ptr<const void> owner = nullptr) {
+  Outcome respond(const M& message, std::shared_ptr<const void> owner = nullptr, std::span<io::FileRange> ranges = {}) {
     auto size = wire::measure_response_frame(message, version());
     if (!size.ok()) return refuse(size.error());
     std::pmr::vector<wire::LeftOut> left_out{arena()};
     response_.head.resize(size->total - size->records);
     wire::Writer out{response_.head, &left_out};
     wire::encode_response_frame(out, header_.correlation_id, message, version(), *size);
-    for (const wire::LeftOut& part : left_out) response_.splices.push_back({part.position, part.bytes});
+    for (const wire::LeftOut& part : left_out) {
+      Response::Splice& splice = response_.splices.emplace_back(part.position, part.bytes);
+      if (!part.elsewhere()) continue;
+      STELE_CHECK(!ranges.empty() && ranges.front().bytes == part.bytes.size());
+      splice.bytes = {};
+      splice.range = std::move(ranges.front());
+      ranges = ranges.subspan(1);
+    }
     if (owner) response_.owners.push_back(std::move(owner));
     return Outcome::kRespond;
   }

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
+#include "record/batch.h"
 #include "server/complaints.h"
 
 namespace stele::server {
@@ -13,6 +15,16 @@ namespace {
 constexpr int kReadsPerStep = 8;
 constexpr int kRequestsPerStep = 32;
 constexpr size_t kWorkPerStep = size_t{64} << 10;  // bytes of answers without their records, an eighth of requests
+
+// Whether the bytes are whole batches whose checksums hold.
+bool all_sound(base::Bytes bytes) {
+  record::BatchReader batches{bytes};
+  while (true) {
+    const auto batch = batches.next();
+    if (!batch.ok() || (*batch && !(*batch)->crc_valid())) return false;
+    if (!*batch) return batches.end() == record::BatchEnd::kClean;
+  }
+}
 
 std::string describe(const std::exception_ptr& fault) {
   try {
@@ -38,7 +50,9 @@ Connection::Connection(ConnectionContext context, std::unique_ptr<io::Stream> st
       requests_(context.shard.executor(), [this](std::exception_ptr fault) {
         context_.shard.log().error("request of {} failed: {}", info_.client_address, describe(fault));
         close("a request failed");
-      }) {}
+      }) {
+  info_.sends_files = stream_->sends_files();
+}
 
 base::Task<void> Connection::run() {
   while (true) {
@@ -101,6 +115,7 @@ Connection::Step Connection::step() {
     while (requests < kRequestsPerStep && work_ < kWorkPerStep && start_requests()) ++requests;
     take_answers();
     if (!flush() || closing_ != nullptr) return Step::kClosed;
+    if (std::exchange(more_to_send_, false)) return Step::kAgain;
     if (close_after_answers_ && slots_.empty() && output_.empty()) return Step::kClosed;
     if (draining_ && output_.empty() && !works_on_something()) return Step::kClosed;
     if (requests == kRequestsPerStep || work_ >= kWorkPerStep) return Step::kAgain;
@@ -220,11 +235,42 @@ bool Connection::flush() {
   const size_t before = output_.bytes();
   const io::Transfer result = output_.flush(*stream_);
   if (output_.bytes() != before) last_active_ = stalled_since_ = context_.shard.clock().now();
+  if (const io::FileRange* const missing = output_.to_load()) {
+    if (!std::exchange(loading_, true)) requests_.spawn(load(*missing));
+    return true;
+  }
   if (result == io::Transfer::kWouldBlock) {
     stream_->notify_writable(&wake_);
     return true;
   }
+  more_to_send_ = !output_.empty();
   return result == io::Transfer::kDone;
+}
+
+// Records that were to be sent from the page cache have left it: what comes from the disk is checked again. Where it is
+// damaged the answer, of which a part may be sent, cannot be ended; asked again, the log tells the damage.
+base::Task<void> Connection::load(io::FileRange range) {
+  context_.shard.mark("server.loaded_to_send");
+  std::shared_ptr<std::byte[]> buffer = std::make_unique_for_overwrite<std::byte[]>(range.bytes);
+  const base::MutableBytes bytes{buffer.get(), range.bytes};
+  const std::unique_ptr<io::File> file = range.file->file_on(context_.shard);
+  const base::Result<size_t> got = co_await file->read(range.offset, bytes);
+  if (!got.ok() || *got < range.bytes || !all_sound(bytes) || range.file->cuts() != range.cuts) {
+    context_.shard.log().warn("connection of {}:{} closed: records that were to be sent {}", info_.client_address,
+                              info_.client_port, got.ok() ? "were cut or damaged meanwhile" : got.error().message);
+    close("records could not be sent");
+    co_return;
+  }
+  struct Loaded {
+    std::shared_ptr<std::byte[]> buffer;
+    BudgetCharge charge;
+  };
+  auto owner = std::make_shared<Loaded>();
+  owner->buffer = std::move(buffer);
+  owner->charge.add(context_.budgets[static_cast<size_t>(RequestClass::kData)], range.bytes);
+  output_.loaded(bytes, std::move(owner));
+  loading_ = false;
+  wake_.set();
 }
 
 // More input is of use only where a further request could start, or where the frame being read is not whole.

@@ -77,6 +77,7 @@ class Connection : public base::ListNode {
   bool waits_for_waiters(int16_t api_key);
   bool works_on_something() const;
   bool flush();
+  base::Task<void> load(io::FileRange range);
   Step read();
   bool reading_pays();
   Budget& budget();
@@ -96,9 +97,11 @@ class Connection : public base::ListNode {
   const char* closing_ = nullptr;
   bool close_after_answers_ = false;
   bool draining_ = false;
-  base::MonoTime read_at_;  // when the latest bytes came
-  size_t work_ = 0;         // of the present step
-  bool held_ = false;       // the next request waits at a limit that was counted
+  bool more_to_send_ = false;  // the peer would take it: others come first
+  bool loading_ = false;       // what is to be sent next comes from the disk
+  base::MonoTime read_at_;     // when the latest bytes came
+  size_t work_ = 0;            // of the present step
+  bool held_ = false;          // the next request waits at a limit that was counted
   base::MonoTime last_active_;
   base::MonoTime partial_since_;
   base::MonoTime stalled_since_;

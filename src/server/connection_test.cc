@@ -7,13 +7,15 @@
 #include <string>
 
 #include "io/sim/sim_world.h"
+#include "record/builder.h"
 #include "server/complaints.h"
 
 namespace stele::server {
 namespace {
 
 // Answers a frame "<key:2><text>" with the text; key 0 may be pipelined and waits until it is released, key 1 is
-// answered at once, key 2 waits and allows nothing beside it, key 3 closes, key 4 is silent.
+// answered at once, key 2 waits and allows nothing beside it, key 3 closes, key 4 is silent, key 5 is answered with
+// what the test prepared.
 class EchoRouter final : public RequestRouter {
  public:
   explicit EchoRouter(io::Shard& shard) : executor_(shard.executor()), complaints_(shard.log(), shard.clock(), 10) {}
@@ -35,6 +37,8 @@ class EchoRouter final : public RequestRouter {
     }
     if (key == 3) co_return Outcome::kClose;
     if (key == 4) co_return Outcome::kSilent;
+    if (key == 5) response = std::move(prepared.at(text));
+    if (key == 5) co_return Outcome::kRespond;
     response.head.resize(4);
     base::store_be(response.head.data(), static_cast<int32_t>(text.size()));
     base::append(response.head, base::as_bytes(text));
@@ -42,6 +46,7 @@ class EchoRouter final : public RequestRouter {
   }
   void release(const std::string& text) { waiting_.at(text)->set(); }
   std::vector<std::string> started;
+  std::map<std::string, Response> prepared;
 
  private:
   base::Executor& executor_;
@@ -51,6 +56,36 @@ class EchoRouter final : public RequestRouter {
   LimitCounts limit_counts_;
 };
 
+// A file that the test plays by hand.
+class FakeFile final : public io::SharedFile, public std::enable_shared_from_this<FakeFile> {
+ public:
+  explicit FakeFile(std::string text) : content(std::move(text)) {}
+  std::unique_ptr<io::File> file_on(io::Shard&) const override { return std::make_unique<Open>(shared_from_this()); }
+  using SharedFile::cut;
+
+  std::string content;
+  bool cached = true;
+
+ private:
+  struct Open final : io::File {
+    explicit Open(std::shared_ptr<const FakeFile> of) : file(std::move(of)) {}
+    base::Task<base::Result<void>> write(uint64_t, std::span<const iovec>) override { co_return base::Result<void>{}; }
+    base::Task<base::Result<size_t>> read(uint64_t offset, base::MutableBytes into) override {
+      co_return get(offset, into);
+    }
+    base::Result<size_t> try_read(uint64_t offset, base::MutableBytes into) override { return get(offset, into); }
+    base::Task<base::Result<void>> sync() override { co_return base::Result<void>{}; }
+    base::Task<base::Result<void>> truncate(uint64_t) override { co_return base::Result<void>{}; }
+    base::Result<uint64_t> size() const override { return file->content.size(); }
+    size_t get(uint64_t offset, base::MutableBytes into) const {
+      const base::Bytes found = base::as_bytes(std::string_view{file->content}.substr(offset, into.size()));
+      std::ranges::copy(found, into.begin());
+      return found.size();
+    }
+    std::shared_ptr<const FakeFile> file;
+  };
+};
+
 // A peer that the test plays by hand.
 class FakeStream final : public io::Stream {
  public:
@@ -58,10 +93,12 @@ class FakeStream final : public io::Stream {
     std::deque<std::byte> to_read;
     std::string written;
     size_t take_at_once = 1 << 20;  // of a write
+    bool once = false;              // ... and then no more
     bool ended = false;
     base::Signal* readable = nullptr;
     base::Signal* writable = nullptr;
     int writes = 0;
+    int sends = 0;
   };
   explicit FakeStream(std::shared_ptr<State> state) : state_(std::move(state)) {}
   io::TransferResult try_read(std::span<const iovec> into) override {
@@ -85,7 +122,20 @@ class FakeStream final : public io::Stream {
       room -= size;
       count += size;
     }
+    if (state_->once) state_->take_at_once = 0;
     return {io::Transfer::kDone, count, 0};
+  }
+  bool sends_files() const override { return true; }
+  io::TransferResult try_send(const io::FileRange& range, size_t skip) override {
+    const auto& file = dynamic_cast<const FakeFile&>(*range.file);
+    if (range.cuts != file.cuts()) return {.status = io::Transfer::kError, .os_error = ESTALE};
+    if (!file.cached) return {.status = io::Transfer::kError, .os_error = EAGAIN};
+    const size_t size = std::min(state_->take_at_once, range.bytes - skip);
+    if (size == 0) return {io::Transfer::kWouldBlock, 0, 0};
+    ++state_->sends;
+    state_->written += file.content.substr(range.offset + skip, size);
+    if (state_->once) state_->take_at_once = 0;
+    return {io::Transfer::kDone, size, 0};
   }
   void notify_readable(base::Signal* signal) override { state_->readable = signal; }
   void notify_writable(base::Signal* signal) override { state_->writable = signal; }
@@ -153,6 +203,28 @@ class ConnectionTest : public ::testing::Test {
     settle();
   }
   io::Shard& shard() { return host_.shard(base::ShardId{0}); }
+  void make_room() {
+    if (base::Signal* const waiting = std::exchange(peer_->writable, nullptr)) waiting->set();
+    settle();
+  }
+  // Two batches.
+  static std::string batches() {
+    std::string text;
+    for (const char fill : {'a', 'b'}) {
+      record::BatchBuilder builder({});
+      builder.add({.value = base::as_bytes(std::string(500, fill))});
+      text += base::as_text(std::move(builder).build());
+    }
+    return text;
+  }
+  // An answer that is "<head><the file from byte 7 on><tail>".
+  void prepare(const std::string& name, const std::shared_ptr<FakeFile>& file) {
+    Response& response = router_.prepared[name];
+    base::append(response.head, base::as_bytes("<head><tail>"));
+    response.splices.push_back({6, {}, {file, 7, file->content.size() - 7, file->cuts()}});
+  }
+  std::string whole() const { return "<head>" + batches() + "<tail>"; }
+  std::shared_ptr<FakeFile> file_ = std::make_shared<FakeFile>("1234567" + batches());
 
   io::SimWorld world_{io::SimOptions{}};
   io::SimHost& host_ = started(world_.add_host("broker"));
@@ -172,6 +244,89 @@ TEST_F(ConnectionTest, answers_all_frames_of_one_read_in_one_write) {
   send(frame(1, "a") + frame(1, "b") + frame(1, "c"));
   EXPECT_EQ(peer_->written, answer("a") + answer("b") + answer("c"));
   EXPECT_EQ(peer_->writes, 1);
+}
+
+TEST_F(ConnectionTest, records_go_from_their_file_to_the_peer_in_their_place) {
+  connect();
+  prepare("x", file_);
+  prepare("y", file_);
+  send(frame(1, "a") + frame(5, "x") + frame(5, "y") + frame(1, "b"));
+  EXPECT_EQ(peer_->written, answer("a") + whole() + whole() + answer("b"));
+  EXPECT_EQ(peer_->sends, 2);
+  EXPECT_EQ(budgets_[0].used(), 0U);
+}
+
+TEST_F(ConnectionTest, much_that_a_peer_takes_at_once_is_sent_turn_by_turn) {
+  connect();
+  file_->content.resize(5 << 20, 'z');
+  prepare("x", file_);
+  const std::string all = "<head>" + file_->content.substr(7) + "<tail>";
+  send(frame(5, "x") + frame(1, "b"));
+  EXPECT_TRUE(peer_->written == all + answer("b"));
+}
+
+TEST_F(ConnectionTest, records_from_a_file_wait_for_a_peer_that_takes_little) {
+  peer_->take_at_once = 97;
+  connect();
+  prepare("x", file_);
+  send(frame(5, "x") + frame(1, "b"));
+  EXPECT_EQ(peer_->written, whole() + answer("b"));
+  EXPECT_GT(peer_->sends, 10);
+}
+
+TEST_F(ConnectionTest, records_that_left_the_page_cache_are_read_and_checked_again) {
+  for (const size_t sent : {size_t{0}, size_t{3}, size_t{6}, size_t{100}, size_t{700}}) {
+    SCOPED_TRACE(sent);
+    peer_ = std::make_shared<FakeStream::State>();
+    connect();
+    prepare("x", file_);
+    peer_->take_at_once = 0;
+    peer_->once = true;
+    send(frame(5, "x") + frame(1, "b"));
+    while (peer_->written.size() < sent) {
+      peer_->take_at_once = std::min<size_t>(sent - peer_->written.size(), 6);
+      const size_t before = peer_->written.size();
+      make_room();
+      ASSERT_GT(peer_->written.size(), before);
+    }
+    file_->cached = false;
+    peer_->once = false;
+    peer_->take_at_once = 1 << 20;
+    make_room();
+    EXPECT_EQ(peer_->written, whole() + answer("b"));
+    EXPECT_EQ(budgets_[0].used(), 0U);
+    file_->cached = true;
+  }
+}
+
+TEST_F(ConnectionTest, damaged_records_from_the_disk_end_the_connection_unsent) {
+  connect();
+  prepare("x", file_);
+  file_->cached = false;
+  file_->content[7 + 300] ^= 1;
+  send(frame(5, "x") + frame(1, "b"));
+  EXPECT_TRUE(closed_);
+  EXPECT_EQ(peer_->written, "<head>");
+  EXPECT_EQ(budgets_[0].used(), 0U);
+}
+
+TEST_F(ConnectionTest, records_of_a_file_that_was_cut_end_the_connection) {
+  connect();
+  prepare("x", file_);
+  file_->cut();
+  send(frame(5, "x") + frame(1, "b"));
+  EXPECT_TRUE(closed_);
+  EXPECT_EQ(peer_->written, "<head>");
+}
+
+TEST_F(ConnectionTest, a_file_that_is_cut_while_it_is_read_again_ends_the_connection) {
+  connect();
+  prepare("x", file_);
+  file_->cached = false;
+  file_->content.resize(file_->content.size() - 1);
+  send(frame(5, "x"));
+  EXPECT_TRUE(closed_);
+  EXPECT_EQ(peer_->written, "<head>");
 }
 
 TEST_F(ConnectionTest, frames_cut_at_every_byte_are_put_together) {

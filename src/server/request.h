@@ -21,6 +21,7 @@ struct ConnectionInfo {
   bool controller = false;  // a listener of the controller: only ApiVersions is answered there
   std::string client_address;
   uint16_t client_port = 0;
+  bool sends_files = false;  // its stream takes ranges of files
 };
 
 struct Request {

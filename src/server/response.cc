@@ -1,5 +1,8 @@
 #include "server/response.h"
 
+#include <cerrno>
+#include <utility>
+
 #include "base/check.h"
 
 namespace stele::server {
@@ -8,6 +11,7 @@ namespace {
 constexpr size_t kVectorsMax = 256;    // per write; below IOV_MAX
 constexpr size_t kSmallAnswer = 1024;  // not worth counting alone
 constexpr size_t kJoined = size_t{16} << 10;
+constexpr size_t kSentPerTurn = size_t{1} << 20;
 constexpr size_t kFewBytes = size_t{32} << 10;  // not worth counting at all
 
 std::shared_ptr<const void> charge_of(Budget& budget, size_t bytes) {
@@ -16,24 +20,27 @@ std::shared_ptr<const void> charge_of(Budget& budget, size_t bytes) {
   return charge;
 }
 
-// Calls visit(bytes) for each piece of the response in order.
+// Calls visit(bytes, range) for each piece of the response in order, until it answers false. One of both is there: the
+// range is the splice that has one.
 template <class Visit>
-void for_each_piece(const Response& response, Visit visit) {
+bool for_each_piece(Response& response, Visit visit) {
   size_t at = 0;
   const base::Bytes head{response.head};
-  for (const Response::Splice& splice : response.splices) {
-    if (splice.position > at) visit(head.subspan(at, splice.position - at));
-    if (!splice.bytes.empty()) visit(splice.bytes);
+  for (Response::Splice& splice : response.splices) {
+    if (splice.position > at && !visit(head.subspan(at, splice.position - at), nullptr)) return false;
     at = splice.position;
+    if (splice.range.file != nullptr ? !visit({}, &splice) : !splice.bytes.empty() && !visit(splice.bytes, nullptr)) {
+      return false;
+    }
   }
-  if (at < head.size()) visit(head.subspan(at));
+  return at == head.size() || visit(head.subspan(at), nullptr);
 }
 
 }  // namespace
 
 size_t Response::size() const {
   size_t total = head.size();
-  for (const Splice& splice : splices) total += splice.bytes.size();
+  for (const Splice& splice : splices) total += splice.size();
   return total;
 }
 
@@ -59,23 +66,28 @@ void OutputQueue::push_small(Response response, Budget& budget) {
   queue_.push_back({std::move(response), true});
 }
 
-void OutputQueue::gather(std::vector<iovec>& out) const {
+OutputQueue::Next OutputQueue::gather(std::vector<iovec>& out) {
   out.clear();
   size_t skip = done_;
-  for (const Waiting& waiting : queue_) {
-    for_each_piece(waiting.response, [&](base::Bytes piece) {
-      if (skip >= piece.size()) {
-        skip -= piece.size();
-        return;
-      }
-      piece = piece.subspan(skip);
-      skip = 0;
-      if (out.size() < kVectorsMax) {
-        out.push_back({const_cast<std::byte*>(piece.data()), piece.size()});  // NOLINT: writev only reads
-      }
-    });
-    if (out.size() >= kVectorsMax) return;
+  Next next;
+  const auto visit = [&](base::Bytes piece, Response::Splice* range) {
+    const size_t size = range == nullptr ? piece.size() : range->range.bytes;
+    if (skip >= size) {
+      skip -= size;
+      return true;
+    }
+    if (range != nullptr) {
+      if (out.empty()) next = {range, skip};
+      return false;
+    }
+    piece = piece.subspan(std::exchange(skip, 0));
+    out.push_back({const_cast<std::byte*>(piece.data()), piece.size()});  // NOLINT: writev only reads
+    return out.size() < kVectorsMax;
+  };
+  for (Waiting& waiting : queue_) {
+    if (!for_each_piece(waiting.response, visit)) break;
   }
+  return next;
 }
 
 void OutputQueue::consume(size_t count) {
@@ -89,13 +101,28 @@ void OutputQueue::consume(size_t count) {
 }
 
 io::Transfer OutputQueue::flush(io::Stream& stream) {
-  while (!queue_.empty()) {
-    gather(vectors_);
-    const io::TransferResult result = stream.try_write(vectors_);
+  if (to_load_ != nullptr) return io::Transfer::kWouldBlock;
+  for (size_t sent = 0; !queue_.empty() && sent < kSentPerTurn;) {
+    const Next next = gather(vectors_);
+    const io::TransferResult result =
+        next.range != nullptr ? stream.try_send(next.range->range, next.sent) : stream.try_write(vectors_);
+    if (next.range != nullptr && result.status == io::Transfer::kError && result.os_error == EAGAIN) {
+      to_load_ = next.range;
+      return io::Transfer::kWouldBlock;
+    }
     if (result.status != io::Transfer::kDone) return result.status;
     consume(result.bytes);
+    sent += result.bytes;
   }
   return io::Transfer::kDone;
+}
+
+void OutputQueue::loaded(base::Bytes bytes, std::shared_ptr<const void> owner) {
+  STELE_CHECK(to_load_ != nullptr && bytes.size() == to_load_->range.bytes);
+  to_load_->bytes = bytes;
+  to_load_->range = {};
+  to_load_ = nullptr;
+  queue_.front().response.owners.push_back(std::move(owner));
 }
 
 }  // namespace stele::server

@@ -10,16 +10,19 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "io/file.h"
 #include "io/stream.h"
 #include "server/budget.h"
 
 namespace stele::server {
 
 struct Response {
-  // `bytes` stand in the answer before head[position]; positions ascend.
+  // `bytes`, or those of the range, stand in the answer before head[position]; positions ascend.
   struct Splice {
     size_t position = 0;
     base::Bytes bytes;
+    io::FileRange range;
+    size_t size() const { return bytes.size() + range.bytes; }
   };
   base::ByteVector head;  // size, header and body without the spliced bytes
   std::vector<Splice> splices;
@@ -35,11 +38,22 @@ class OutputQueue {
   void push(Response response, Budget& budget);
   bool empty() const { return queue_.empty(); }
   size_t bytes() const { return bytes_; }
-  // Writes until all is taken or the stream would block; one gathered write for as many answers as fit.
+  // Writes until all is taken or the stream would block; one gathered write for as many answers as fit. kWouldBlock
+  // with to_load(): what comes next is not in the page cache.
+  // kDone while it is not empty: it is another connection's turn.
   io::Transfer flush(io::Stream& stream);
+  // Records that must be put into memory before they can be sent; null where there are none.
+  const io::FileRange* to_load() const { return to_load_ == nullptr ? nullptr : &to_load_->range; }
+  // The bytes of to_load(); `owner` keeps them alive until they are sent.
+  void loaded(base::Bytes bytes, std::shared_ptr<const void> owner);
 
  private:
-  void gather(std::vector<iovec>& out) const;
+  // What is to be sent next: gathered bytes, or where there are none, the splice and how much of it is sent.
+  struct Next {
+    Response::Splice* range = nullptr;
+    size_t sent = 0;
+  };
+  Next gather(std::vector<iovec>& out);
   void consume(size_t count);
 
   struct Waiting {
@@ -51,6 +65,7 @@ class OutputQueue {
   std::deque<Waiting> queue_;
   size_t done_ = 0;  // bytes of the front that were written
   size_t bytes_ = 0;
+  Response::Splice* to_load_ = nullptr;
   std::vector<iovec> vectors_;
 };
 

@@ -18,8 +18,13 @@
 
 namespace stele::wire {
 
+// Stands in a message for records that are not in memory. A Writer that leaves records out tells them as such.
+inline base::Bytes records_elsewhere(size_t bytes) { return {static_cast<const std::byte*>(nullptr), bytes}; }
+
 // Record bytes that a Writer did not copy: they belong into its output before the byte at `position`.
 struct LeftOut {
+  bool elsewhere() const { return bytes.data() == nullptr; }
+
   size_t position = 0;
   base::Bytes bytes;
 };
@@ -183,6 +188,7 @@ class Writer : public Output<Writer> {
   }
   void put_records_raw(base::Bytes bytes) {
     if (left_out_ == nullptr) {
+      STELE_CHECK(bytes.empty() || bytes.data() != nullptr);
       put_raw(bytes);
     } else if (!bytes.empty()) {
       left_out_->push_back({at_, bytes});

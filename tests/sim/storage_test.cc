@@ -480,5 +480,61 @@ TEST_F(StorageTest, a_bit_that_flipped_at_rest_is_refused_and_the_rest_is_served
   EXPECT_NE(text.find("stele_log_dir_damaged_batches{dir=\"/data\"} 1\n"), std::string::npos) << text;
 }
 
+// Records that are large enough to go from their file to the client without a look at them.
+class SentUnreadTest : public StorageTest {
+ protected:
+  static constexpr int kRecords = 12;
+  static constexpr int32_t kPartition = 1;
+  const std::string kFile = "/data/stones-1/00000000000000000000.log";
+
+  void begin_filled(config::ConfigMap config = {}) {
+    begin(std::move(config));
+    set_misses(0);
+    for (int i = 0; i < kRecords; ++i) {
+      values_.push_back(std::string(10'000, static_cast<char>('a' + i)));
+      EXPECT_EQ(produce(kPartition, values_.back()), 0);
+    }
+  }
+  void set_misses(uint32_t per_million) { disk().set_faults({.cache_miss = per_million}); }
+  uint64_t times(const std::string& mark) { return world_->world().marks().at(mark).taken; }
+
+  std::vector<std::string> values_;
+};
+
+TEST_F(SentUnreadTest, records_just_written_are_sent_from_the_page_cache) {
+  begin_filled();
+  EXPECT_EQ(read(kPartition), values_);
+  EXPECT_GT(times("log.sent_unread"), 0U);
+  EXPECT_EQ(times("server.loaded_to_send"), 0U);
+}
+
+TEST_F(SentUnreadTest, a_bit_that_flips_while_the_broker_runs_is_not_served) {
+  begin_filled();
+  EXPECT_EQ(read(kPartition), values_);
+  EXPECT_TRUE(disk().flip_bit(kFile, disk().contents(kFile)->size() / kRecords * 4 + 65, 3));
+  // The first range that is sent meets it; that connection ends, and the next one is told.
+  const auto torn = ask<Fetched>([](Client& client) { return client.fetch(kTopic, {{kPartition, 0}}, 0); });
+  EXPECT_EQ(torn.code, -1) << "ended without an answer";
+  EXPECT_EQ(times("server.loaded_to_send"), 1U);
+  EXPECT_TRUE(lines().mention("records that were to be sent were cut or damaged meanwhile"));
+  EXPECT_EQ(read(kPartition), std::vector<std::string>(values_.begin(), values_.begin() + 4));
+  EXPECT_EQ(fetch_code(kPartition, 4), kCorruptMessage);
+  EXPECT_EQ(fetch_code(kPartition, 5), 0);
+}
+
+TEST_F(SentUnreadTest, records_that_left_the_page_cache_come_from_the_disk) {
+  begin_filled();
+  set_misses(io::kAlways);
+  EXPECT_EQ(read(kPartition), values_);
+  EXPECT_GT(times("server.loaded_to_send"), 0U);
+  EXPECT_EQ(world_->bytes_charged(), 0U);
+}
+
+TEST_F(SentUnreadTest, a_broker_that_is_told_to_check_each_time_sends_nothing_unread) {
+  begin_filled({{"stele.fetch.recheck.ms", "0"}});
+  EXPECT_EQ(read(kPartition), values_);
+  EXPECT_EQ(times("log.sent_unread"), 0U);
+}
+
 }  // namespace
 }  // namespace stele::sim

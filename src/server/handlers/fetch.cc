@@ -18,7 +18,7 @@ constexpr int16_t kFirstVersionById = 13;
 constexpr int8_t kReadCommitted = 1;
 constexpr size_t kItemsPerTurn = 512;  // of a request with many partitions; then other connections get their turn
 
-// The buffers that the answer's records lie in, charged until they are sent.
+// The buffers that the answer's records lie in, charged until they are sent. Ranges of files are no memory of ours.
 struct Buffers {
   std::vector<std::shared_ptr<const std::byte[]>> all;
   BudgetCharge charge;
@@ -70,6 +70,7 @@ base::Task<void> read_all(Call& call, Fetch& fetch) {
   const auto room = static_cast<int64_t>(call.budget() != nullptr ? call.budget()->available() : 0);
   const broker::FetchParams params{
       .read_committed = fetch.request.isolation_level == kReadCommitted,
+      .may_send = call.connection().sends_files,
       .bytes_max = std::min({int64_t{fetch.request.max_bytes}, call.limits().fetch_bytes_max, room})};
   co_await broker::on_owners(call.broker(), wanted, params, &broker::fetch_here);
   // Each shard read for itself up to the limit of the request; together they may have read more.
@@ -79,11 +80,10 @@ base::Task<void> read_all(Call& call, Fetch& fetch) {
   for (size_t i = 0; i < fetch.items.size(); ++i) {
     if (!fetch.known[i]) continue;
     FetchItem& item = fetch.items[i] = std::move(wanted[next++]);
-    if (item.records.empty()) continue;
-    const auto size = static_cast<int64_t>(item.records.size());
+    if (item.bytes() == 0) continue;
+    const auto size = static_cast<int64_t>(item.bytes());
     if (size > left && !first) {
-      item.records = {};
-      item.buffer.reset();
+      item.drop_records();
       continue;
     }
     left -= size;
@@ -103,7 +103,7 @@ bool complete(const Fetch& fetch, int64_t& bytes_missing) {
     any_known = true;
     ends_wait |=
         fetch.items[i].code != ErrorCode::kNone || fetch.items[i].diverging.has_value() || fetch.items[i].older_segment;
-    bytes += static_cast<int64_t>(fetch.items[i].records.size());
+    bytes += static_cast<int64_t>(fetch.items[i].bytes());
   }
   bytes_missing = std::min<int64_t>(request.min_bytes, request.max_bytes) - bytes;
   return request.max_wait_ms <= 0 || !any_known || ends_wait || bytes_missing <= 0;
@@ -124,7 +124,7 @@ void fill(const FetchItem& item, int32_t partition, wire::FetchResponse::Partiti
   out.high_watermark = item.high_watermark.value();
   out.last_stable_offset = item.last_stable_offset.value();
   out.log_start_offset = item.log_start_offset.value();
-  out.records = item.records;
+  out.records = item.range.file == nullptr ? item.records : wire::records_elsewhere(item.range.bytes);
   if (item.buffer) {
     buffers.all.push_back(item.buffer);
     if (budget != nullptr) buffers.charge.add(*budget, item.records.size());
@@ -186,6 +186,7 @@ std::vector<size_t> order_of(const Fetch& fetch) {
 base::Task<Outcome> answer(Call& call, Fetch& fetch) {
   auto response = call.make<wire::FetchResponse>();
   auto buffers = std::make_shared<Buffers>();
+  std::vector<io::FileRange> ranges;
   FetchSessions::Opened& opened = fetch.opened;
   bool moved = false;
   size_t done = 0;
@@ -196,6 +197,7 @@ base::Task<Outcome> answer(Call& call, Fetch& fetch) {
     fill(fetch.items[i], key.partition, data, *buffers, call.budget());
     moved |= fetch.items[i].code == ErrorCode::kNotLeaderOrFollower;
     if (opened.session && !opened.session->tell(key, data)) continue;
+    if (fetch.items[i].range.file != nullptr) ranges.push_back(std::move(fetch.items[i].range));
     if (response.responses.empty() || response.responses.back().topic != key.topic ||
         response.responses.back().topic_id != key.topic_id) {
       auto& topic = response.responses.emplace_back();
@@ -218,7 +220,7 @@ base::Task<Outcome> answer(Call& call, Fetch& fetch) {
   }
   if (opened.session) response.session_id = opened.session->id();
   if (moved && call.version() >= 16) add_node_endpoints(call, response.node_endpoints);
-  co_return call.respond(response, std::move(buffers));
+  co_return call.respond(response, std::move(buffers), ranges);
 }
 
 // Counted while it waits.
