@@ -1,6 +1,11 @@
 // What every Stream and Listener promises, in the real and in the simulated world, and of the in-memory pair.
 #include "io/stream.h"
 
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -352,6 +357,41 @@ Task<void> sends_short(Shard& shard, Pair pair, std::shared_ptr<File> file) {
   EXPECT_EQ((co_await read_text(shard, *pair.server, 100)), pattern(300'000).substr(299'900));
 }
 TEST_P(SendTest, a_file_that_is_shorter_than_the_range_ends_the_transfer) { check(sends_short); }
+
+// Takes the file's pages out of the page cache, none of which may be on its way in a socket; false where the file
+// system keeps its files nowhere else.
+bool evict(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  EXPECT_GE(fd, 0);
+  struct statfs system{};
+  const bool on_disk = ::fstatfs(fd, &system) == 0 && system.f_type != TMPFS_MAGIC && ::fsync(fd) == 0;
+  const bool evicted = on_disk && ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0;
+  ::close(fd);
+  return evicted;
+}
+
+Task<void> sends_evicted(Shard& shard, std::string path) {
+  const auto directory = must(co_await shard.open_directory(path, false));
+  const auto file = must(co_await directory->open("a", OpenMode::kCreateNew));
+  std::string text = pattern(300'000);
+  const iovec part{text.data(), text.size()};
+  must(co_await file->write(0, {&part, 1}));
+  const Pair pair = co_await connect_pair(shard, false);
+  const FileRange range = range_of(*file, 100'000, 1000);
+  if (range.file == nullptr) co_return;
+  if (!evict(path + "/a")) co_return;
+  const uint64_t misses = range.file->misses();
+  const TransferResult result = pair.client->try_send(range, 0);
+  EXPECT_EQ(result.status, Transfer::kError);
+  EXPECT_EQ(result.os_error, EAGAIN);
+  EXPECT_GT(range.file->misses(), misses);
+  EXPECT_EQ((co_await send_range(shard, *pair.client, range)).status, Transfer::kDone) << "read again";
+}
+TEST_P(SendTest, bytes_that_the_kernel_evicted_are_not_sent) {
+  if (GetParam() != "real") return;  // the simulated one evicts as it likes
+  std::string path = world_->directory();
+  run(sends_evicted, path);
+}
 
 Task<void> sends_to_nobody(Shard& shard, Pair pair, std::shared_ptr<File> file) {
   if (file->share() == nullptr) co_return;

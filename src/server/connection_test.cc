@@ -65,12 +65,15 @@ class FakeFile final : public io::SharedFile, public std::enable_shared_from_thi
 
   std::string content;
   bool cached = true;
+  bool cut_by_read = false;
+  base::Signal* read_waits = nullptr;
 
  private:
   struct Open final : io::File {
     explicit Open(std::shared_ptr<const FakeFile> of) : file(std::move(of)) {}
     base::Task<base::Result<void>> write(uint64_t, std::span<const iovec>) override { co_return base::Result<void>{}; }
     base::Task<base::Result<size_t>> read(uint64_t offset, base::MutableBytes into) override {
+      if (file->read_waits != nullptr) co_await file->read_waits->wait();
       co_return get(offset, into);
     }
     base::Result<size_t> try_read(uint64_t offset, base::MutableBytes into) override { return get(offset, into); }
@@ -80,6 +83,7 @@ class FakeFile final : public io::SharedFile, public std::enable_shared_from_thi
     size_t get(uint64_t offset, base::MutableBytes into) const {
       const base::Bytes found = base::as_bytes(std::string_view{file->content}.substr(offset, into.size()));
       std::ranges::copy(found, into.begin());
+      if (file->cut_by_read) file->cut();
       return found.size();
     }
     std::shared_ptr<const FakeFile> file;
@@ -299,6 +303,27 @@ TEST_F(ConnectionTest, records_that_left_the_page_cache_are_read_and_checked_aga
   }
 }
 
+TEST_F(ConnectionTest, records_are_sent_once_whatever_happens_while_they_are_read) {
+  base::Signal disk{shard().executor()};
+  connect();
+  prepare("x", file_);
+  file_->cached = false;
+  file_->read_waits = &disk;
+  send(frame(5, "x"));
+  file_->cached = true;
+  send(frame(1, "b"));
+  EXPECT_EQ(peer_->written, "<head>");
+  peer_->take_at_once = 0;
+  disk.set();
+  settle();
+  EXPECT_GE(budgets_[0].used(), batches().size()) << "while they wait in memory";
+  peer_->take_at_once = 1 << 20;
+  make_room();
+  EXPECT_EQ(peer_->written, whole() + answer("b"));
+  EXPECT_EQ(peer_->sends, 0);
+  EXPECT_EQ(budgets_[0].used(), 0U);
+}
+
 TEST_F(ConnectionTest, damaged_records_from_the_disk_end_the_connection_unsent) {
   connect();
   prepare("x", file_);
@@ -320,6 +345,16 @@ TEST_F(ConnectionTest, records_of_a_file_that_was_cut_end_the_connection) {
 }
 
 TEST_F(ConnectionTest, a_file_that_is_cut_while_it_is_read_again_ends_the_connection) {
+  connect();
+  prepare("x", file_);
+  file_->cached = false;
+  file_->cut_by_read = true;
+  send(frame(5, "x"));
+  EXPECT_TRUE(closed_);
+  EXPECT_EQ(peer_->written, "<head>");
+}
+
+TEST_F(ConnectionTest, a_file_that_is_shorter_than_what_was_to_be_sent_ends_the_connection) {
   connect();
   prepare("x", file_);
   file_->cached = false;
