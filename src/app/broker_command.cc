@@ -83,6 +83,7 @@ int run_broker(const BrokerArguments& arguments) {
   options.offload_threads =
       static_cast<uint32_t>(config->number("stele.log.dir.threads") * static_cast<int64_t>(config->log_dirs().size()));
   options.catch_termination = true;
+  options.send_buffer_bytes = config->number("socket.send.buffer.bytes");
   io::StderrLog json_log{options.log_level, io::LogForm::kJson};
   if (arguments.json) options.log = &json_log;
   io::World world{options};

@@ -22,7 +22,7 @@ constexpr Option kOptions[] = {
     {"early.start.listeners", ValueType::kList, nullptr, any(), Importance::kHigh, UpdateMode::kReadOnly,
      Effect::kWarns, "Listeners that may open before the authorizer is ready."},
     {"socket.send.buffer.bytes", ValueType::kInt, "102400", any(), Importance::kHigh, UpdateMode::kReadOnly,
-     Effect::kSilent, "Size of the kernel's send buffer of a connection; -1 leaves it to the system."},
+     Effect::kHonoured, "Size of the kernel's send buffer of a connection; -1 leaves it to the system."},
     {"socket.receive.buffer.bytes", ValueType::kInt, "102400", any(), Importance::kHigh, UpdateMode::kReadOnly,
      Effect::kSilent, "Size of the kernel's receive buffer of a connection; -1 leaves it to the system."},
     {"socket.request.max.bytes", ValueType::kInt, "104857600", at_least(1), Importance::kHigh, UpdateMode::kReadOnly,

@@ -72,11 +72,13 @@ uint64_t KernelRandom::next() {
   return std::exchange(words_[used_++], 0);
 }
 
-RealShard::RealShard(base::ShardId id, uint32_t shard_count, base::LogSink& log, HelperPool& helpers)
+RealShard::RealShard(base::ShardId id, uint32_t shard_count, base::LogSink& log, HelperPool& helpers,
+                     int64_t send_buffer_bytes)
     : id_(id),
       shard_count_(shard_count),
       log_(log),
       helpers_(helpers),
+      send_buffer_bytes_(send_buffer_bytes),
       timers_(clock_),
       outgoing_(shard_count),
       wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
@@ -194,7 +196,7 @@ void RealShard::discard_mail() {
 }
 
 base::Result<std::unique_ptr<Listener>> RealShard::listen(const Endpoint& endpoint) {
-  return listen_tcp(reactor_, endpoint);
+  return listen_tcp(reactor_, endpoint, send_buffer_bytes_);
 }
 base::Task<base::Result<std::unique_ptr<Stream>>> RealShard::connect(Endpoint endpoint) {
   return connect_tcp(*this, reactor_, std::move(endpoint));

@@ -61,7 +61,7 @@ class ReadyQueue final : public base::Executor {
 
 class RealShard final : public Shard {
  public:
-  RealShard(base::ShardId id, uint32_t shard_count, base::LogSink& log, HelperPool& helpers);
+  RealShard(base::ShardId id, uint32_t shard_count, base::LogSink& log, HelperPool& helpers, int64_t send_buffer_bytes);
 
   // Another shard is reached through its pointer; called before any of them runs.
   void connect_to(const std::vector<std::unique_ptr<RealShard>>& shards);
@@ -109,6 +109,7 @@ class RealShard final : public Shard {
   const uint32_t shard_count_;
   base::LogSink& log_;
   HelperPool& helpers_;
+  int64_t send_buffer_bytes_;
   RealClock clock_;
   KernelRandom random_;
   Reactor reactor_;

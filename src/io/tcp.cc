@@ -257,10 +257,12 @@ class TcpListener final : public Listener {
 };
 
 // The socket, or errno negated.
-int open_listening(const Address& address) {
+int open_listening(const Address& address, int64_t send_buffer_bytes) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (fd < 0) return -errno;
   set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  // What is accepted has what the listening socket has.
+  if (send_buffer_bytes > 0) set_option(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(send_buffer_bytes));
   if (address.family() == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
   if (::bind(fd, address.get(), address.length) == 0 && ::listen(fd, kBacklog) == 0) return fd;
   const int os_error = errno;
@@ -291,14 +293,14 @@ int pending_error(int fd) {
 // Every address is one IPv6 socket that takes IPv4 too, where the machine has IPv6. A name with addresses of both
 // families is bound to an IPv4 one, as Java does: clients that are told "127.0.0.1" find a broker that listens on
 // "localhost".
-Result<std::unique_ptr<Listener>> listen_tcp(Reactor& reactor, const Endpoint& endpoint) {
+Result<std::unique_ptr<Listener>> listen_tcp(Reactor& reactor, const Endpoint& endpoint, int64_t send_buffer_bytes) {
   STELE_TRY_ASSIGN(std::vector<Address> addresses, resolve(endpoint, AI_PASSIVE));
   const int preferred = endpoint.host.empty() ? AF_INET6 : AF_INET;
   const auto first = std::ranges::find(addresses, preferred, &Address::family);
   if (first != addresses.end()) std::iter_swap(addresses.begin(), first);
   int os_error = EADDRNOTAVAIL;
   for (const Address& address : addresses) {
-    const int fd = open_listening(address);
+    const int fd = open_listening(address, send_buffer_bytes);
     if (fd < 0) {
       os_error = -fd;
       if (os_error == EADDRINUSE || os_error == EACCES) break;

@@ -22,7 +22,8 @@ struct World::Impl {
       : options(given), stderr_log(given.log_level), helpers(given.offload_threads), mains_running(given.shards) {
     STELE_CHECK(options.shards > 0 && options.offload_threads > 0);
     for (uint32_t i = 0; i < options.shards; ++i) {
-      shards.push_back(std::make_unique<RealShard>(base::ShardId{i}, options.shards, log(), helpers));
+      shards.push_back(
+          std::make_unique<RealShard>(base::ShardId{i}, options.shards, log(), helpers, options.send_buffer_bytes));
     }
     for (const auto& shard : shards) shard->connect_to(shards);
   }

@@ -17,6 +17,10 @@ struct WorldOptions {
   uint32_t offload_threads = 4;  // serve offload(), syncs, directory work and reads that miss the page cache
   base::LogLevel log_level = base::LogLevel::kInfo;
   base::LogSink* log = nullptr;  // not owned; null writes to stderr
+  // Of accepted connections: how much the kernel takes of what is written while the peer does not (it doubles the
+  // number for its own needs). Not above 0: the kernel decides, up to megabytes, which makes many readers wait for each
+  // other.
+  int64_t send_buffer_bytes = -1;
   // Blocks SIGTERM and SIGINT in the constructing thread and all that it starts later, so that notify_termination()
   // sees them.
   bool catch_termination = false;

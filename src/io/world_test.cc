@@ -45,6 +45,37 @@ base::Task<void> wait_for_ever(Shard& shard) {
   co_await never.wait();
 }
 
+// What a peer that reads nothing lets through.
+base::Task<void> write_until_full(Shard& shard, size_t& taken) {
+  auto listener = shard.listen({"127.0.0.1", 0}).value();
+  base::Signal acceptable{shard.executor()};
+  listener->notify_acceptable(&acceptable);
+  const auto client = (co_await shard.connect({"127.0.0.1", listener->port()})).value();
+  co_await acceptable.wait();
+  const auto server = shard.adopt(listener->try_accept().value());
+  std::vector<std::byte> bytes(size_t{64} << 10);
+  const iovec part{bytes.data(), bytes.size()};
+  for (int tries = 0; tries < 1000; ++tries) {
+    const TransferResult result = server->try_write({&part, 1});
+    if (result.status != Transfer::kDone) break;
+    taken += result.bytes;
+  }
+}
+
+size_t taken_with(int64_t send_buffer_bytes) {
+  size_t taken = 0;
+  World world{{.send_buffer_bytes = send_buffer_bytes}};
+  world.start([&](Shard& shard) { return write_until_full(shard, taken); });
+  world.join();
+  return taken;
+}
+
+TEST(WorldTest, a_connection_has_the_send_buffer_that_was_asked_for) {
+  const size_t small = taken_with(8 << 10);
+  EXPECT_GT(small, 0U);
+  EXPECT_LT(small, taken_with(200 << 10));
+}
+
 TEST(WorldTest, stop_ends_loops_whatever_their_tasks_wait_for) {
   World world{{.shards = 2}};
   world.start(wait_for_ever);
