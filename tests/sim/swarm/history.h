@@ -126,6 +126,11 @@ struct Ends {
   int64_t synced = 0;
   int64_t assigned = 0;
   bool damaged = false;  // its disk failed in this era: what was not synced may be gone
+  int64_t log_start = 0;
+
+  // What a loss of power leaves. A log whose start reaches what is synced counts as synced up to there, though nothing
+  // of it may be: what was deleted need not stay.
+  int64_t left() const { return synced > log_start ? synced : 0; }
 };
 
 struct Ending {

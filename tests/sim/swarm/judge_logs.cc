@@ -58,11 +58,11 @@ class LogStory {
       known_ = ends->second;
       exact_ = ending.kind == EndKind::kStop && !known_->damaged;
       excused_ = known_->damaged;
-      must_ = known_->damaged ? known_->synced : known_->written;
+      must_ = known_->damaged ? known_->left() : known_->written;
     }
     if (!known_) return;
     if (ending.kind == EndKind::kPowerLoss) {
-      must_ = std::min(must_, known_->synced);
+      must_ = std::min(must_, known_->left());
       excused_ = true;
       exact_ = false;
     }

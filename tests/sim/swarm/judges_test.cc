@@ -147,6 +147,15 @@ TEST(JudgesTest, a_power_loss_takes_nothing_that_was_synced) {
   EXPECT_EQ(tale.rules(), (Rules{"cut", "lost"}));
 }
 
+TEST(JudgesTest, a_power_loss_may_take_a_log_that_was_synced_in_name_only_up_to_its_start) {
+  for (const int64_t log_start : {1, 2}) {
+    Tale tale;
+    tale.sent({1, 2, 3}, 0);
+    tale.ends(EndKind::kPowerLoss, {.written = 3, .synced = 2, .assigned = 3, .log_start = log_start}, 0);
+    EXPECT_EQ(tale.rules().empty(), log_start == 2);
+  }
+}
+
 TEST(JudgesTest, a_power_loss_takes_a_suffix_and_nothing_from_the_middle) {
   Tale tale;
   tale.sent({1, 2, 3}, 0);

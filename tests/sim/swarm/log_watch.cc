@@ -61,7 +61,8 @@ void LogWatch::look_at(const broker::Partition& partition) {
   const Seen now{.ends = {.written = log.written_end().value(),
                           .synced = log.synced_end().value(),
                           .assigned = log.assigned_end().value(),
-                          .damaged = log.failure().has_value()},
+                          .damaged = log.failure().has_value(),
+                          .log_start = log.log_start_offset().value()},
                  .high_watermark = partition.high_watermark().value(),
                  .log_start = log.log_start_offset().value()};
   const auto [at, first] = seen_.emplace(place, now);
