@@ -350,6 +350,11 @@ void SimWorld::set_rare_branches(const RareBranches& rare) {
 
 void SimWorld::set_rare_branch(const std::string& name, uint32_t taken) { branch(name).taken = taken; }
 
+uint64_t SimWorld::marked(std::string_view name) const {
+  const auto found = branches_.find(name);
+  return found == branches_.end() ? 0 : found->second.count.taken;
+}
+
 std::map<std::string, BranchCount> SimWorld::marks() const {
   std::map<std::string, BranchCount> counts;
   for (const std::string_view name : known_branches()) counts[std::string{name}] = {};

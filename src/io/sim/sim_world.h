@@ -94,6 +94,8 @@ class SimWorld {
   // How often each known point and mark was passed ("fetch.short"), and each kind of fault ("disk.sync_error"); a name
   // that no run reached is there with zeros.
   std::map<std::string, BranchCount> marks() const;
+  // How often one mark was passed.
+  uint64_t marked(std::string_view name) const;
   // For what is no fault of this world, a workload for example: draws that no other stream's shift.
   base::SeededRandom stream(std::string_view name) const;
 

@@ -30,7 +30,11 @@ size_t LogWatch::count() const {
 void LogWatch::after_event() {
   if (machine_.process() == nullptr) return;
   const size_t now = count();
-  if (now == partitions_ && !closely_ && until_next_ > 0) {
+  // A log that fails is let go soon: this is the last moment to see where it ended.
+  const uint64_t failures = world_.marked("log.failed");
+  const bool failed = failures != failures_;
+  failures_ = failures;
+  if (now == partitions_ && !failed && !closely_ && until_next_ > 0) {
     --until_next_;
     return;
   }

@@ -28,8 +28,8 @@ class TopicNumbers {
 class LogWatch {
  public:
   // `may_reopen`: a log that failed for want of space is opened anew within one life of the process.
-  LogWatch(const Machine& machine, TopicNumbers& topics, History& history, bool may_reopen)
-      : machine_(machine), topics_(topics), history_(history), may_reopen_(may_reopen) {}
+  LogWatch(const io::SimWorld& world, const Machine& machine, TopicNumbers& topics, History& history, bool may_reopen)
+      : world_(world), machine_(machine), topics_(topics), history_(history), may_reopen_(may_reopen) {}
 
   // After each event: cheap, but for one in so many.
   void after_event();
@@ -49,6 +49,7 @@ class LogWatch {
   void check(Place place, const broker::Partition& partition, const Seen* before, const Seen& now);
   size_t count() const;
 
+  const io::SimWorld& world_;
   const Machine& machine_;
   TopicNumbers& topics_;
   History& history_;
@@ -57,6 +58,7 @@ class LogWatch {
   size_t partitions_ = 0;
   uint32_t until_next_ = 0;
   bool closely_ = false;
+  uint64_t failures_ = 0;  // of logs
 };
 
 }  // namespace stele::sim::swarm

@@ -101,7 +101,7 @@ class Teller {
         machine_(world_, plan.shards, plan.config),
         client_(world_.add_host("client")),
         numbers_(history_),
-        watch_(machine_, numbers_, history_, plan.disk_errors),
+        watch_(world_, machine_, numbers_, history_, plan.disk_errors),
         stage_(plan_, history_, numbers_),
         random_(plan.stream(5)) {
     world_pointer_ = &world_;
