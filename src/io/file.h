@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -86,6 +87,12 @@ struct Entry {
   uint64_t size = 0;
 };
 
+// An entry with its content.
+struct FoundFile {
+  Entry entry;
+  std::optional<base::ByteVector> bytes;  // nothing: a directory, a file that is too large or cannot be read
+};
+
 struct Space {
   uint64_t total_bytes = 0;
   uint64_t usable_bytes = 0;
@@ -106,12 +113,26 @@ class Directory {
   virtual base::Task<base::Result<std::unique_ptr<Directory>>> open_directory(std::string path, bool create) = 0;
   // Sorted by name, without "." and "..".
   virtual base::Task<base::Result<std::vector<Entry>>> list(std::string path = "") = 0;
+  // What list() answers, with the content of each file of at most `bytes_max` bytes. In production it costs one turn of
+  // a helper thread, whatever there is: a start opens thousands of directories that hold a handful of small files.
+  virtual base::Task<base::Result<std::vector<FoundFile>>> read_directory(std::string path, uint64_t bytes_max);
+  // read_whole() of each, in their order; one turn of a helper thread in production.
+  virtual base::Task<std::vector<base::Result<base::ByteVector>>> read_each(std::vector<std::string> paths,
+                                                                            uint64_t bytes_max);
+  // Writes `<path>.tmp` and renames it over `path`. Synced: content, then name, so that after a crash the old or the
+  // new content stands. Not synced: so after a crash of the process; a power loss may leave anything at `path` until
+  // sync_all() has returned.
+  virtual base::Task<base::Result<void>> replace(std::string path, base::ByteVector content, bool synced);
   // Replaces an existing file. On stable storage only after sync() of the directories concerned.
   virtual base::Task<base::Result<void>> rename(std::string from, std::string to) = 0;
   virtual base::Task<base::Result<void>> remove(std::string path) = 0;  // a file; absent is ENOENT
   virtual base::Task<base::Result<void>> remove_tree(std::string path) = 0;
   // The entries of this directory (or of the one at `path`) are on stable storage on return.
   virtual base::Task<base::Result<void>> sync(std::string path = "") = 0;
+  // Contents and names of everything below this directory that were written before the call are on stable storage on
+  // return; so may be what else the file system holds. One call for thousands of files. An error means what it means of
+  // File::sync().
+  virtual base::Task<base::Result<void>> sync_all() = 0;
   // Takes an exclusive lock as java.nio's FileChannel.tryLock does (fcntl); an error where another process holds it.
   virtual base::Result<std::unique_ptr<FileLock>> lock(std::string path) = 0;
   virtual base::Result<Space> space() const = 0;
@@ -120,8 +141,7 @@ class Directory {
 
 // Whole-file conveniences over the ports.
 base::Task<base::Result<base::ByteVector>> read_whole(Directory& directory, std::string path, uint64_t bytes_max);
-// Writes `<path>.tmp`, syncs it, renames it over `path`, syncs the directory: after a crash the old or the new content
-// stands.
+// replace(), synced.
 base::Task<base::Result<void>> write_atomically(Directory& directory, std::string path, base::ByteVector content);
 
 }  // namespace stele::io

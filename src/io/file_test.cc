@@ -254,6 +254,30 @@ Task<void> atomically(Shard&, DirectoryPointer directory) {
 }
 TEST_P(FileTest, write_atomically_leaves_only_the_new_content) { check(atomically); }
 
+Task<void> many(Shard&, DirectoryPointer directory) {
+  must(co_await directory->open_directory("t/u", true));
+  co_await put_file(*directory, "t/small", "12");
+  co_await put_file(*directory, "t/large", "12345");
+  must(co_await directory->replace("t/empty", {}, false));
+  const auto found = must(co_await directory->read_directory("t", 4));
+  EXPECT_EQ(found.size(), 4u);
+  EXPECT_EQ(found[0].entry.name, "empty");
+  EXPECT_EQ(found[0].bytes, base::ByteVector{});
+  EXPECT_EQ(found[1].entry.size, 5u);
+  EXPECT_EQ(found[1].bytes, std::nullopt) << "too large";
+  EXPECT_EQ(base::as_text(*found[2].bytes), "12");
+  EXPECT_TRUE(found[3].entry.directory);
+  EXPECT_EQ(error_of(co_await directory->read_directory("none", 4)), ENOENT);
+
+  const auto each = co_await directory->read_each({"t/large", "t/none", "t/small"}, 4);
+  EXPECT_EQ(each.size(), 3u);
+  EXPECT_EQ(error_of(each[0]), EFBIG);
+  EXPECT_EQ(error_of(each[1]), ENOENT);
+  EXPECT_EQ(base::as_text(*each[2]), "12");
+  must(co_await directory->sync_all());
+}
+TEST_P(FileTest, many_files_are_read_in_one_go) { check(many); }
+
 Task<void> whole(Shard&, DirectoryPointer directory) {
   co_await put_file(*directory, "a", "12345");
   EXPECT_EQ(must(co_await read_whole(*directory, "a", 5)).size(), 5u);

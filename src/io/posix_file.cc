@@ -246,14 +246,28 @@ Result<OpenFilePointer> open_file(const std::string& path, OpenMode mode) {
   return OpenFilePointer{std::make_shared<OpenFile>(std::move(fd), path)};
 }
 
-Result<void> make_directory(const std::string& path, bool create) {
+// The whole of a file that has at most `bytes_max` bytes.
+Result<base::ByteVector> read_file(const std::string& path, uint64_t bytes_max) {
+  STELE_TRY_ASSIGN(const OpenFilePointer file, open_file(path, OpenMode::kRead));
+  struct stat status{};
+  if (::fstat(file->fd.get(), &status) < 0) return storage_error("look at", path, errno);
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (size > bytes_max) return storage_error("read", path, EFBIG);
+  base::ByteVector content(size);
+  STELE_TRY_ASSIGN(const size_t got, read_fully(*file, 0, content));
+  content.resize(got);
+  return content;
+}
+
+// The directory, open where that is allowed.
+Result<Descriptor> make_directory(const std::string& path, bool create) {
   std::error_code failed;
   if (create) std::filesystem::create_directories(path, failed);
   if (failed) return storage_error("create directory", path, failed.value());
   struct stat status{};
   if (::stat(path.c_str(), &status) < 0) return storage_error("open directory", path, errno);
   if (!S_ISDIR(status.st_mode)) return storage_error("open directory", path, ENOTDIR);
-  return {};
+  return Descriptor{restarting([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); })};
 }
 
 Result<std::vector<Entry>> list_directory(const std::string& path) {
@@ -289,6 +303,46 @@ Result<void> sync_directory(const std::string& path) {
   const Descriptor fd{restarting([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); })};
   if (!fd.open()) return storage_error("open directory", path, errno);
   if (restarting([&] { return ::fsync(fd.get()); }) < 0) return storage_error("sync directory", path, errno);
+  return {};
+}
+
+Result<void> replace_file(const std::string& path, const base::ByteVector& content, bool synced) {
+  const std::string draft = path + ".tmp";
+  {
+    const Descriptor fd{
+        restarting([&] { return ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); })};
+    if (!fd.open()) return storage_error("open", draft, errno);
+    for (size_t done = 0; done < content.size();) {
+      const ssize_t put = restarting([&] { return ::write(fd.get(), content.data() + done, content.size() - done); });
+      if (put < 0) return storage_error("write", draft, errno);
+      if (put == 0) return storage_error("write", draft, ENOSPC);
+      done += static_cast<size_t>(put);
+    }
+    if (synced && restarting([&] { return ::fdatasync(fd.get()); }) < 0) return storage_error("sync", draft, errno);
+  }
+  if (::rename(draft.c_str(), path.c_str()) < 0) {
+    return storage_error("rename", fmt::format("{} to {}", draft, path), errno);
+  }
+  return synced ? sync_directory(std::filesystem::path{path}.parent_path().string()) : Result<void>{};
+}
+
+Result<void> sync_file_system(int fd, const std::string& path) {
+  // It tells of every write of this file system that failed since `fd` was opened, or was told to nobody (Linux 5.8).
+  if (restarting([&] { return ::syncfs(fd); }) < 0) return storage_error("sync", path, errno);
+  return {};
+}
+
+// A link below the directory may lead to another file system.
+Result<void> sync_all_below(int fd, const std::string& path) {
+  STELE_TRY(sync_file_system(fd, path));
+  std::error_code failed;
+  for (std::filesystem::directory_iterator at{path, failed}, end; !failed && at != end; at.increment(failed)) {
+    if (!at->is_symlink(failed)) continue;
+    const std::string target = at->path().string();
+    const Descriptor link{restarting([&] { return ::open(target.c_str(), O_RDONLY | O_CLOEXEC); })};
+    if (link.open()) STELE_TRY(sync_file_system(link.get(), target));
+  }
+  if (failed) return storage_error("list", path, failed.value());
   return {};
 }
 
@@ -328,7 +382,8 @@ Result<std::unique_ptr<FileLock>> take_lock(const std::string& path) {
 
 class PosixDirectory final : public Directory {
  public:
-  PosixDirectory(Shard& shard, std::string path) : shard_(shard), path_(std::move(path)) {}
+  PosixDirectory(Shard& shard, std::string path, Descriptor fd)
+      : shard_(shard), path_(std::move(path)), fd_(std::make_shared<const Descriptor>(std::move(fd))) {}
 
   Task<Result<std::unique_ptr<File>>> open(std::string path, OpenMode mode) override {
     Shard& shard = shard_;
@@ -343,6 +398,39 @@ class PosixDirectory final : public Directory {
 
   Task<Result<std::vector<Entry>>> list(std::string path) override {
     return off_loop(shard_, [full = below(path)] { return list_directory(full); });
+  }
+
+  Task<Result<std::vector<FoundFile>>> read_directory(std::string path, uint64_t bytes_max) override {
+    return off_loop(shard_, [full = below(path), bytes_max]() -> Result<std::vector<FoundFile>> {
+      STELE_TRY_ASSIGN(std::vector<Entry> entries, list_directory(full));
+      std::vector<FoundFile> found;
+      found.reserve(entries.size());
+      for (Entry& entry : entries) {
+        FoundFile file{.entry = std::move(entry), .bytes = std::nullopt};
+        if (!file.entry.directory && file.entry.size <= bytes_max) {
+          auto bytes = read_file(full + "/" + file.entry.name, bytes_max);
+          if (bytes.ok()) file.bytes = *std::move(bytes);
+        }
+        found.push_back(std::move(file));
+      }
+      return found;
+    });
+  }
+
+  Task<std::vector<Result<base::ByteVector>>> read_each(std::vector<std::string> paths, uint64_t bytes_max) override {
+    for (std::string& path : paths) path = below(path);
+    return off_loop(shard_, [paths = std::move(paths), bytes_max] {
+      std::vector<Result<base::ByteVector>> contents;
+      contents.reserve(paths.size());
+      for (const std::string& path : paths) contents.push_back(read_file(path, bytes_max));
+      return contents;
+    });
+  }
+
+  Task<Result<void>> replace(std::string path, base::ByteVector content, bool synced) override {
+    return off_loop(shard_, [full = below(path), content = std::move(content), synced] {
+      return replace_file(full, content, synced);
+    });
   }
 
   Task<Result<void>> rename(std::string from, std::string to) override {
@@ -374,6 +462,15 @@ class PosixDirectory final : public Directory {
     return off_loop(shard_, [full = below(path)] { return sync_directory(full); });
   }
 
+  Task<Result<void>> sync_all() override {
+    return off_loop(shard_, [path = path_, fd = fd_]() -> Result<void> {
+      if (fd->open()) return sync_all_below(fd->get(), path);
+      const Descriptor now{restarting([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); })};
+      if (!now.open()) return storage_error("open directory", path, errno);
+      return sync_all_below(now.get(), path);
+    });
+  }
+
   Result<std::unique_ptr<FileLock>> lock(std::string path) override { return take_lock(below(path)); }
 
   Result<Space> space() const override {
@@ -390,6 +487,7 @@ class PosixDirectory final : public Directory {
 
   Shard& shard_;
   std::string path_;
+  std::shared_ptr<const Descriptor> fd_;  // for sync_all(), which tells of what failed since; may be none
 };
 
 }  // namespace
@@ -412,8 +510,8 @@ Task<Result<std::unique_ptr<Directory>>> open_posix_directory(Shard& shard, std:
   if (failed) co_return storage_error("open directory", path, failed.value());
   if (!absolute.has_filename() && absolute.has_relative_path()) absolute = absolute.parent_path();
   const std::string full = absolute.string();
-  STELE_CO_TRY(co_await off_loop(shard, [full, create] { return make_directory(full, create); }));
-  co_return std::unique_ptr<Directory>{std::make_unique<PosixDirectory>(shard, full)};
+  STELE_CO_TRY_ASSIGN(Descriptor fd, co_await off_loop(shard, [full, create] { return make_directory(full, create); }));
+  co_return std::unique_ptr<Directory>{std::make_unique<PosixDirectory>(shard, full, std::move(fd))};
 }
 
 }  // namespace stele::io

@@ -63,6 +63,7 @@ class CountedDirectory final : public io::Directory {
   Task<Result<void>> remove(std::string path) override { return inner_->remove(std::move(path)); }
   Task<Result<void>> remove_tree(std::string path) override { return inner_->remove_tree(std::move(path)); }
   Task<Result<void>> sync(std::string path) override { return inner_->sync(std::move(path)); }
+  Task<Result<void>> sync_all() override { return inner_->sync_all(); }
   Result<std::unique_ptr<io::FileLock>> lock(std::string path) override { return inner_->lock(std::move(path)); }
   Result<io::Space> space() const override { return inner_->space(); }
   const std::string& path() const override { return inner_->path(); }

@@ -47,6 +47,14 @@ void each_file(const SimDirectoryNode& directory, const std::string& path, const
   }
 }
 
+template <class F>
+void each_directory(SimDirectoryNode& directory, const F& call) {
+  call(directory);
+  for (const auto& [name, node] : directory.view) {
+    if (node.directory) each_directory(*node.directory, call);
+  }
+}
+
 void lose_names(SimDirectoryNode& directory, const PowerLoss& how, Chance& draws) {
   if (how.keeps_names) {
     directory.unsynced.resize(draws.below(directory.unsynced.size() + 1));
@@ -307,6 +315,39 @@ Result<void> SimDisk::sync_directory(const std::string& path) {
   if (device.faults.read_only && !node.directory->unsynced.empty()) return storage_error("sync directory", path, EROFS);
   STELE_TRY(may_look("sync directory", path));
   node.directory->sync();
+  return {};
+}
+
+SimDisk::Written SimDisk::written_below(const std::string& path) {
+  Written written;
+  const SimNode node = find(path);
+  if (!node.directory) return written;
+  each_file(*node.directory, path, [&](const std::string&, const std::shared_ptr<SimFileNode>& file) {
+    if (file->unsynced()) written.emplace_back(file, file->operations());
+  });
+  return written;
+}
+
+// A file whose sync fails does not keep the others from the disk.
+Result<void> SimDisk::sync_all(const std::string& path, const Written& written) {
+  const SimNode node = find(path);
+  if (!node.directory) return storage_error("sync", path, node.there() ? ENOTDIR : ENOENT);
+  Result<void> done;
+  for (const auto& [file, operations] : written) {
+    SimDevice& device = file->device();
+    if (!device.faults.read_only && !device.sync_error.comes_true(device.faults.sync_error)) {
+      file->sync_up_to(operations);
+      continue;
+    }
+    if (!device.faults.read_only) file->lose_up_to(operations, device.sync_error);
+    done = storage_error("sync", path, device.faults.read_only ? EROFS : EIO);
+  }
+  if (!done.ok()) return done;
+  bool unsynced = false;
+  each_directory(*node.directory, [&](const SimDirectoryNode& directory) { unsynced |= !directory.unsynced.empty(); });
+  if (unsynced && device_of(path).faults.read_only) return storage_error("sync", path, EROFS);
+  STELE_TRY(may_look("sync", path));
+  each_directory(*node.directory, [](SimDirectoryNode& directory) { directory.sync(); });
   return {};
 }
 

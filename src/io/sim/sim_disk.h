@@ -167,6 +167,11 @@ class SimDisk {
   base::Result<void> remove(const std::string& path);
   base::Result<void> remove_tree(const std::string& path);
   base::Result<void> sync_directory(const std::string& path);
+  // Files below a path with the number of operations that each has had.
+  using Written = std::vector<std::pair<std::shared_ptr<SimFileNode>, uint64_t>>;
+  Written written_below(const std::string& path);
+  // Those operations, and the names of every directory below the path.
+  base::Result<void> sync_all(const std::string& path, const Written& written);
   base::Result<void> lock(const std::string& path);
   void unlock(const std::string& path) { locked_.erase(path); }
   SimDevice& device_of(std::string_view path);

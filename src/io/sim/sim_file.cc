@@ -236,6 +236,11 @@ class SimDirectory final : public Directory {
   Task<Result<void>> sync(std::string path) override {
     return at(below(path), [](SimDisk& disk, const std::string& full) { return disk.sync_directory(full); });
   }
+  Task<Result<void>> sync_all() override {
+    return at(path_, [written = disk_.written_below(path_)](SimDisk& disk, const std::string& full) {
+      return disk.sync_all(full, written);
+    });
+  }
   Result<std::unique_ptr<FileLock>> lock(std::string path) override {
     const std::string full = below(path);
     STELE_TRY(disk_.lock(full));
