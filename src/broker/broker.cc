@@ -403,6 +403,7 @@ base::Task<void> Broker::stop() {
       control_, [](BrokerShard& at, uint32_t) { return close_here(at); });
   std::vector<Standing> all;
   for (auto& part : closed) std::move(part.begin(), part.end(), std::back_inserter(all));
+  co_await dirs_.sync_closed(all);
   static_cast<void>(co_await dirs_.checkpoint(all, true));
   controller_.reset();
   co_await dirs_.mark_clean(all, epoch_);

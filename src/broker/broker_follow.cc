@@ -143,18 +143,29 @@ base::ShardId Broker::next_shard() {
 }
 
 base::Task<void> Broker::host_all(PerShard<HostOrder> orders) {
-  const size_t at_once = static_cast<size_t>(config_->number("num.recovery.threads.per.data.dir")) * dirs_.size();
+  constexpr size_t kMadeAtOnce = 8;  // new ones as a rule: all they do is wait for the disk
   std::vector<base::Task<std::vector<HostOutcome>>> running;
   for (uint32_t i = 0; i < orders.size(); ++i) {
     if (orders[i].empty()) continue;
     BrokerShard& peer = control_.peer(base::ShardId{i});
-    running.push_back(run_on(control_.shard(), peer.home(), [&peer, at_once, mine = std::move(orders[i])]() mutable {
-      return host_here(peer, std::move(mine), at_once);
+    for (HostOrder& order : orders[i]) order.sync_later = true;
+    running.push_back(run_on(control_.shard(), peer.home(), [&peer, mine = std::move(orders[i])]() mutable {
+      return host_here(peer, std::move(mine), kMadeAtOnce);
     }));
   }
+  std::vector<std::vector<std::string>> made(dirs_.size());
   for (auto& task : running) {
     const auto outcomes = co_await std::move(task);
-    for (const HostOutcome& outcome : outcomes) co_await hosted(outcome);
+    for (const HostOutcome& outcome : outcomes) {
+      if (outcome.to_sync) made[outcome.log_dir].push_back(outcome.name.to_string());
+      co_await hosted(outcome);
+    }
+  }
+  // No client knows of them before the view is published.
+  for (size_t i = 0; i < made.size(); ++i) {
+    if (made[i].empty() || dirs_.offline(i)) continue;
+    const auto synced = co_await dirs_.dir(i).sync_new(std::move(made[i]));
+    if (!synced.ok()) co_await dir_failed(i, synced.error().message);
   }
 }
 

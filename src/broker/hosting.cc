@@ -14,6 +14,7 @@ Standing standing_of(const Partition& partition) {
           .name = partition.topic_partition(),
           .log_dir = partition.log_dir(),
           .recovery_point = log.recovery_point(),
+          .end = log.assigned_end(),
           .log_start = log.log_start_to_checkpoint(),
           .high_watermark = partition.high_watermark(),
           .size_bytes = log.size_bytes(),
@@ -33,6 +34,7 @@ base::Task<base::Result<std::unique_ptr<log::PartitionLog>>> open_log(BrokerShar
   args.log_start_offset = order.log_start;
   args.clean = order.clean;
   args.write_again = args.options.synced;
+  args.owner_syncs_new = order.sync_later;
   args.observer = &partition;
   args.journal = at.journal(order.log_dir);
   args.open_files = &at.open_files();
@@ -48,6 +50,22 @@ base::Task<void> host_some(BrokerShard& at, std::vector<HostOrder>& orders, size
   }
 }
 
+// The same of partitions that are to be closed.
+base::Task<void> close_some(BrokerShard& at, const std::vector<std::shared_ptr<Partition>>& partitions, size_t& next,
+                            std::vector<Standing>& all) {
+  while (next < partitions.size()) {
+    const auto partition = partitions[next++];
+    if (partition->log() == nullptr) continue;
+    const auto closed = co_await partition->log()->close_clean(true);
+    Standing standing = standing_of(*partition);
+    if (!closed.ok()) {
+      standing.failed = true;
+      at.shard().log().error("{}: not closed cleanly: {}", partition->name(), closed.error().message);
+    }
+    all.push_back(std::move(standing));
+  }
+}
+
 }  // namespace
 
 base::Task<HostOutcome> host_one_here(BrokerShard& at, HostOrder order) {
@@ -58,6 +76,7 @@ base::Task<HostOutcome> host_one_here(BrokerShard& at, HostOrder order) {
   partition->set_on_failed(at.on_log_failed());
   auto log = co_await open_log(at, order, *partition);
   if (log.ok()) {
+    outcome.to_sync = (*log)->is_unsynced_new();
     partition->attach(*std::move(log));
   } else {
     partition->set_offline();
@@ -184,18 +203,14 @@ base::Task<bool> tend_here(BrokerShard& at, bool retention) {
 }
 
 base::Task<std::vector<Standing>> close_here(BrokerShard& at) {
+  constexpr size_t kAtOnce = 8;
   std::vector<Standing> all;
-  for (const auto& partition : at.partitions()) {
-    partition->retire();
-    if (partition->log() == nullptr) continue;
-    const auto closed = co_await partition->log()->close_clean();
-    Standing standing = standing_of(*partition);
-    if (!closed.ok()) {
-      standing.failed = true;
-      at.shard().log().error("{}: not closed cleanly: {}", partition->name(), closed.error().message);
-    }
-    all.push_back(std::move(standing));
-  }
+  const auto partitions = at.partitions();
+  for (const auto& partition : partitions) partition->retire();
+  size_t next = 0;
+  base::TaskScope workers{at.shard().executor(), [&at](std::exception_ptr fault) { at.home().on_fault(fault); }};
+  for (size_t i = 0; i < kAtOnce; ++i) workers.spawn(close_some(at, partitions, next, all));
+  co_await workers.join();
   for (const auto& journal : at.journals()) {
     if (journal) co_await journal->close();
   }

@@ -28,7 +28,8 @@ struct HostOrder {
   base::Offset recovery_point{0};
   base::Offset log_start{0};
   bool clean = false;
-  bool offline = false;  // its log dir is: nothing is opened
+  bool offline = false;     // its log dir is: nothing is opened
+  bool sync_later = false;  // where it is made anew, the one who orders it syncs it
 };
 
 struct HostOutcome {
@@ -39,6 +40,7 @@ struct HostOutcome {
   // As ordered.
   base::Offset recovery_point{0};
   base::Offset log_start{0};
+  bool to_sync = false;  // see HostOrder::sync_later
 };
 // Opens the log (recovering it where it was not closed cleanly) and takes the partition in; where that fails, as one
 // that is offline.
@@ -98,6 +100,7 @@ struct Standing {
   log::TopicPartition name;
   size_t log_dir = 0;
   base::Offset recovery_point;
+  base::Offset end;
   std::optional<base::Offset> log_start;
   base::Offset high_watermark;
   uint64_t size_bytes = 0;
@@ -109,7 +112,8 @@ base::Task<std::vector<Standing>> standings_here(BrokerShard& at);
 // files: what time brings.
 base::Task<bool> tend_here(BrokerShard& at, bool retention);
 
-// Closes every log as a clean stop does. Answers how each stands then; a log dir with one that failed is not clean.
+// Closes every log as a clean stop does, but for the syncs. Answers how each stands then; a log dir with one that
+// failed is not clean.
 base::Task<std::vector<Standing>> close_here(BrokerShard& at);
 
 // The partitions of a log dir that failed answer KAFKA_STORAGE_ERROR from now on.

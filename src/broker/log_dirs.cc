@@ -153,9 +153,15 @@ base::BrokerEpoch LogDirs::clean_epoch() const {
 base::Task<base::Result<void>> LogDirs::look_around(std::string needed) {
   for (size_t i = 0; i < dirs_.size(); ++i) {
     if (!has(i)) continue;
-    for (const log::FoundPartition& partition : dirs_[i].dir->partitions()) {
-      if (partition.kind != log::DirectoryKind::kCurrent) continue;
-      const auto id = co_await dirs_[i].dir->topic_id_of(partition.directory);
+    std::vector<log::FoundPartition> partitions = dirs_[i].dir->partitions();
+    std::erase_if(partitions,
+                  [](const log::FoundPartition& partition) { return partition.kind != log::DirectoryKind::kCurrent; });
+    std::vector<std::string> directories;
+    for (const log::FoundPartition& partition : partitions) directories.push_back(partition.directory);
+    const auto ids = co_await dirs_[i].dir->topic_ids_of(std::move(directories));
+    for (size_t at = 0; at < partitions.size(); ++at) {
+      const log::FoundPartition& partition = partitions[at];
+      const auto& id = ids[at];
       if (!id.ok() && is_of_the_disk(id.error())) {
         // Nobody knows whose it is: to set it aside would let an empty partition take its place.
         if (online_count() == 1 || dirs_[i].path == needed) co_return id.error();
@@ -169,12 +175,12 @@ base::Task<base::Result<void>> LogDirs::look_around(std::string needed) {
         continue;
       }
       const PartitionKey key{**id, partition.partition.partition};
-      const auto [at, added] = found_.emplace(key, Found{i, partition});
+      const auto [found, added] = found_.emplace(key, Found{i, partition});
       if (!added) {
         co_return base::Error{
             base::ErrorCode::kInvalidConfig,
             fmt::format("{} is in two log dirs, {} and {}: move one of them away", partition.directory,
-                        dirs_[at->second.log_dir].dir->path(), dirs_[i].dir->path())};
+                        dirs_[found->second.log_dir].dir->path(), dirs_[i].dir->path())};
       }
     }
   }
@@ -277,6 +283,20 @@ base::Task<std::vector<size_t>> LogDirs::checkpoint(const std::vector<Standing>&
     failed.push_back(i);
   }
   co_return failed;
+}
+
+base::Task<void> LogDirs::sync_closed(std::vector<Standing>& standings) {
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    if (dirs_[i].offline) continue;
+    const auto synced = co_await dirs_[i].dir->sync_all();
+    if (!synced.ok()) {
+      take_offline(i, synced.error().message);
+      continue;
+    }
+    for (Standing& standing : standings) {
+      if (standing.log_dir == i && !standing.failed) standing.recovery_point = standing.end;
+    }
+  }
 }
 
 base::Task<void> LogDirs::mark_clean(const std::vector<Standing>& standings, base::BrokerEpoch epoch) {

@@ -94,6 +94,9 @@ class LogDirs {
   // Writes the checkpoints of every dir that is online. A dir that cannot be written goes offline; those that did now,
   // whose partitions have to be told.
   base::Task<std::vector<size_t>> checkpoint(const std::vector<Standing>& standings, bool all);
+  // Once every log is closed and before the checkpoints tell so: makes all of it durable. A dir where that fails goes
+  // offline.
+  base::Task<void> sync_closed(std::vector<Standing>& standings);
   // The last act of a clean stop, for each dir whose logs were all closed.
   base::Task<void> mark_clean(const std::vector<Standing>& standings, base::BrokerEpoch epoch);
   base::Task<void> remove_deleted(size_t log_dir, std::string directory);

@@ -92,6 +92,8 @@ class FailureTest : public LogTest {
     args.options = options;
     OpenLog log;
     log.log = must(co_await PartitionLog::open(std::move(args)));
+    log->begin_epoch(base::LeaderEpoch{0});
+    must(co_await log->flush());  // what is new is written now, not with the first append
     disk = {};
     co_return log;
   }

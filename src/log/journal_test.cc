@@ -336,7 +336,7 @@ TEST_F(JournalTest, a_torn_group_ends_the_replay_and_damage_before_it_is_told) {
     must(co_await file->write(3 * kJournalBlock + 100, {&part, 1}));  // in the third group, the last
     must(co_await file->sync());
   });
-  host_.disk().lose_power();
+  host_.disk().lose_power(io::kLoseAll);
   run(+[](io::Shard& shard) -> Task<void> {
     must(co_await replay(shard));
     EXPECT_EQ(co_await end_of(shard, "t-0"), 2);
@@ -353,7 +353,7 @@ TEST_F(JournalTest, a_torn_group_ends_the_replay_and_damage_before_it_is_told) {
     must(co_await file->write(2 * kJournalBlock + 100, {&part, 1}));  // in the second
     must(co_await file->sync());
   });
-  host_.disk().lose_power();
+  host_.disk().lose_power(io::kLoseAll);
   run(+[](io::Shard& shard) -> Task<void> {
     must(co_await replay(shard));
     EXPECT_EQ(co_await end_of(shard, "t-1"), 1);

@@ -11,6 +11,7 @@ using base::ErrorCode;
 
 namespace {
 constexpr uint64_t kTextFileMax = 256 << 20;
+constexpr size_t kWorkers = 4;  // as many as there are helper threads
 }  // namespace
 
 base::Task<base::Result<std::unique_ptr<LogDir>>> LogDir::open(io::Shard& shard, std::string path) {
@@ -136,9 +137,75 @@ base::Task<base::Result<std::optional<base::TopicId>>> LogDir::topic_id_of(std::
     co_return base::Error{ErrorCode::kKafkaStorageError,
                           fmt::format("{}/{} holds records, but no {}", path(), directory, kPartitionMetadataName)};
   }
-  auto id = parse_partition_metadata(*text);
-  if (id.ok()) co_return std::optional{*id};
-  co_return base::Error{ErrorCode::kKafkaStorageError, fmt::format("{}/{}: {}", path(), directory, id.error().message)};
+  co_return topic_id_in(directory, *text);
+}
+
+base::Result<std::optional<base::TopicId>> LogDir::topic_id_in(const std::string& directory,
+                                                               std::string_view text) const {
+  auto id = parse_partition_metadata(text);
+  if (id.ok()) return std::optional{*id};
+  return base::Error{ErrorCode::kKafkaStorageError, fmt::format("{}/{}: {}", path(), directory, id.error().message)};
+}
+
+base::Task<std::vector<base::Result<std::optional<base::TopicId>>>> LogDir::topic_ids_of(
+    std::vector<std::string> directories) {
+  std::vector<base::Result<std::optional<base::TopicId>>> ids(directories.size(), std::optional<base::TopicId>{});
+  size_t next = 0;
+  base::TaskScope workers{shard_.executor(), [](std::exception_ptr fault) { std::rethrow_exception(fault); }};
+  for (size_t i = 0; i < kWorkers; ++i) workers.spawn(read_topic_ids(directories, next, ids));
+  co_await workers.join();
+  co_return ids;
+}
+
+// Takes directories from the front of the list, some at a time, until none is left.
+base::Task<void> LogDir::read_topic_ids(const std::vector<std::string>& directories, size_t& next,
+                                        std::vector<base::Result<std::optional<base::TopicId>>>& ids) {
+  constexpr size_t kAtOnce = 64;
+  while (next < directories.size()) {
+    const size_t first = next;
+    next = std::min(next + kAtOnce, directories.size());
+    std::vector<std::string> paths;
+    for (size_t i = first; i < first + kAtOnce && i < directories.size(); ++i) {
+      paths.push_back(directories[i] + "/" + std::string{kPartitionMetadataName});
+    }
+    const auto texts = co_await directory_->read_each(std::move(paths), kTextFileMax);
+    for (size_t i = 0; i < texts.size(); ++i) {
+      if (texts[i].ok()) {
+        ids[first + i] = topic_id_in(directories[first + i], base::as_text(*texts[i]));
+      } else {
+        ids[first + i] = co_await topic_id_of(directories[first + i]);
+      }
+    }
+  }
+}
+
+base::Task<base::Result<void>> LogDir::sync_new(std::vector<std::string> directories) {
+  // Each costs two syncs, and one call does for all; but that one waits for whatever else is not written yet.
+  constexpr size_t kMany = 100;
+  if (directories.size() >= kMany || shard_.maybe("log.sync_all")) co_return co_await sync_all();
+  base::Result<void> done;
+  size_t next = 0;
+  base::TaskScope workers{shard_.executor(), [](std::exception_ptr fault) { std::rethrow_exception(fault); }};
+  for (size_t i = 0; i < kWorkers; ++i) workers.spawn(sync_new_ones(directories, next, done));
+  co_await workers.join();
+  if (done.ok()) done = co_await directory_->sync();
+  co_return done;
+}
+
+base::Task<void> LogDir::sync_new_ones(const std::vector<std::string>& directories, size_t& next,
+                                       base::Result<void>& done) {
+  while (next < directories.size() && done.ok()) {
+    const size_t at = next++;
+    auto synced = co_await sync_new_one(directories[at]);
+    if (!synced.ok()) done = std::move(synced);
+  }
+}
+
+base::Task<base::Result<void>> LogDir::sync_new_one(std::string directory) {
+  const std::string path = directory + "/" + std::string{kPartitionMetadataName};
+  STELE_CO_TRY_ASSIGN(const auto file, co_await directory_->open(path, io::OpenMode::kReadWrite));
+  STELE_CO_TRY(co_await file->sync());
+  co_return co_await directory_->sync(std::move(directory));
 }
 
 base::Task<base::Result<std::string>> LogDir::set_aside_as_stray(FoundPartition partition, base::Uuid unique) {

@@ -76,6 +76,13 @@ class LogDir {
   // The topic id in the partition.metadata of a directory; nothing where neither that nor any record is there.
   // kKafkaStorageError: it cannot be read, or is missing beside records.
   base::Task<base::Result<std::optional<base::TopicId>>> topic_id_of(std::string directory);
+  // The same of each, in their order; for a start, which asks for all of them.
+  base::Task<std::vector<base::Result<std::optional<base::TopicId>>>> topic_ids_of(
+      std::vector<std::string> directories);
+  // Makes directories of partitions durable that PartitionLog::open has just made and left unsynced.
+  base::Task<base::Result<void>> sync_new(std::vector<std::string> directories);
+  // Makes all that was written below the dir durable.
+  base::Task<base::Result<void>> sync_all() { return directory_->sync_all(); }
   // Renames a directory that the cluster's metadata does not know to "<t>-<p>.<unique>-stray"; answers the new name.
   base::Task<base::Result<std::string>> set_aside_as_stray(FoundPartition partition, base::Uuid unique);
   // Removes a "-delete" directory with all that is in it.
@@ -91,6 +98,11 @@ class LogDir {
   base::Task<base::Result<void>> load();
   base::Task<base::Result<std::optional<std::string>>> read_text(std::string name);
   base::Task<base::Result<OffsetMap>> read_offsets(std::string name);
+  base::Result<std::optional<base::TopicId>> topic_id_in(const std::string& directory, std::string_view text) const;
+  base::Task<void> read_topic_ids(const std::vector<std::string>& directories, size_t& next,
+                                  std::vector<base::Result<std::optional<base::TopicId>>>& ids);
+  base::Task<void> sync_new_ones(const std::vector<std::string>& directories, size_t& next, base::Result<void>& done);
+  base::Task<base::Result<void>> sync_new_one(std::string directory);
   base::Task<base::Result<void>> write_text(std::string name, std::string text);
   void look_at(const io::Entry& entry);
   static base::Offset at(const OffsetMap& offsets, const TopicPartition& partition);

@@ -91,8 +91,9 @@ uint64_t PartitionLog::size_bytes() const {
   return bytes;
 }
 
+// The name of the first segment tells it too, once that name is on stable storage.
 std::optional<base::Offset> PartitionLog::log_start_to_checkpoint() const {
-  if (log_start_ > segments_.front()->base()) return log_start_;
+  if (log_start_ > segments_.front()->base() || (names_unsynced() && log_start_ > base::Offset{0})) return log_start_;
   return std::nullopt;
 }
 
@@ -108,28 +109,24 @@ base::Result<void> PartitionLog::usable() const {
 }
 
 void PartitionLog::begin_epoch(base::LeaderEpoch epoch) {
-  if (usable().ok() && epochs_.assign(epoch, assigned_end_)) queue_epochs();
+  if (usable().ok() && epochs_.assign(epoch, assigned_end_)) note_epoch(assigned_end_);
 }
 
-void PartitionLog::queue_epochs() {
-  const std::string text = format_epoch_checkpoint(epochs_.entries());
-  base::ByteVector content;
-  base::append(content, base::as_bytes(text));
-  Step step;
-  step.work = [this, bytes = std::move(content)]() mutable { return write_queued_epochs(std::move(bytes)); };
-  enqueue(std::move(step));
+void PartitionLog::note_epoch(base::Offset start) {
+  epochs_unsaved_ = std::min(epochs_unsaved_.value_or(start), start);
+  epochs_new_ = std::min(epochs_new_.value_or(start), start);
 }
 
-// A full disk owes it to the next append, so that what only deletes goes on.
-base::Task<base::Result<void>> PartitionLog::write_queued_epochs(base::ByteVector content) {
-  auto written = co_await write_file(std::string{kEpochCheckpointName}, std::move(content));
+// On a full disk they stay unsaved, and the recovery point where it is: what only deletes goes on.
+base::Task<base::Result<void>> PartitionLog::save_epochs() {
+  if (!epochs_unsaved_) co_return base::Result<void>{};
+  auto written = co_await write_epochs();
   if (written.ok() || !is_no_space(written.error())) co_return written;
-  epochs_owed_ = true;
   co_return base::Result<void>{};
 }
 
-base::Task<base::Result<void>> PartitionLog::write_file(std::string file, base::ByteVector content) {
-  co_return co_await io::write_atomically(*place_.log_dir, place_.path(file), std::move(content));
+base::Task<base::Result<void>> PartitionLog::write_file(std::string file, base::ByteVector content, bool synced) {
+  co_return co_await place_.log_dir->replace(place_.path(file), std::move(content), synced);
 }
 
 void PartitionLog::enqueue(Step step) {
@@ -206,10 +203,6 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
     bytes += step.bytes.size();
     end = step.end;
   }
-  if (epochs_owed_) {
-    STELE_CO_TRY(co_await write_epochs());
-    epochs_owed_ = false;
-  }
   std::shared_ptr<io::File> file = segment->open_log_file();
   if (file == nullptr) {
     STELE_CO_TRY_ASSIGN(file, co_await segment->log_file());
@@ -260,7 +253,7 @@ base::Task<base::Result<void>> PartitionLog::finish_roll(SegmentPtr old, Segment
   const iovec whole{snapshot.data(), snapshot.size()};
   STELE_CO_TRY(co_await snapshot_file->write(0, {&whole, 1}));
   if (passed) STELE_CO_TRY(co_await snapshot_file->sync());
-  directory_dirty_ = true;
+  ++names_changed_;
   request_flush();
   co_return base::Result<void>{};
 }
@@ -340,7 +333,11 @@ void PartitionLog::request_flush() {
 
 base::Task<void> PartitionLog::flush_behind() {
   while (std::exchange(flush_again_, false) && !failure_) {
-    auto flushed = co_await flush_written();
+    // In the order of truncations, which write them too.
+    base::Result<void> flushed;
+    if (epochs_unsaved_) flushed = co_await submit([this] { return save_epochs(); });
+    flush_again_ = false;  // who asked meanwhile is served by this one
+    if (flushed.ok()) flushed = co_await flush_written();
     if (!flushed.ok()) {
       fail(std::move(flushed).error());
       break;
@@ -357,6 +354,7 @@ base::Task<base::Result<void>> PartitionLog::flush_written() {
   const auto first = std::ranges::upper_bound(segments_, recovery_point_, {}, &Segment::base);
   const std::vector<SegmentPtr> segments{first == segments_.begin() ? first : std::prev(first), segments_.end()};
   base::Offset recovered = target;
+  if (epochs_unsaved_ && *epochs_unsaved_ < target) recovered = recovery_point_;
   for (const SegmentPtr& segment : segments) {
     if (segment->base() >= target) break;
     auto synced = co_await segment->sync_log();
@@ -373,7 +371,7 @@ base::Task<base::Result<void>> PartitionLog::flush_written() {
     }
     STELE_CO_TRY(co_await segment->sync_indexes());
   }
-  if (std::exchange(directory_dirty_, false)) STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
+  if (names_unsynced()) STELE_CO_TRY(co_await sync_names());
   if (generation != generation_) {
     // What was synced may be cut off by now; what is left of it is synced again for those who wait.
     shard_.mark("log.cut_while_syncing");
@@ -438,8 +436,14 @@ base::Task<base::Result<void>> PartitionLog::flush() {
     STELE_CO_TRY(co_await wait_written(assigned_end_ + -1));
     STELE_CO_TRY(co_await wait_end(assigned_end_ + -1, End::kFlushed));
   }
-  if (recovery_point_ >= flushed_end_ && !directory_dirty_) co_return base::Result<void>{};
-  co_return co_await run_ordered([this] { return flush_written(); });
+  if (recovery_point_ >= flushed_end_ && !names_unsynced() && !epochs_unsaved_) co_return base::Result<void>{};
+  co_return co_await run_ordered([this] { return flush_all(); });
+}
+
+// Of ordered work.
+base::Task<base::Result<void>> PartitionLog::flush_all() {
+  STELE_CO_TRY(co_await save_epochs());
+  co_return co_await flush_written();
 }
 
 base::Task<base::Result<void>> PartitionLog::close_idle(base::MonoTime now, base::Duration idle) {

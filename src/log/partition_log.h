@@ -53,6 +53,8 @@ struct OpenArgs {
   // What a recovery finds past the recovery point is written once more. After a failed sync the page cache goes on
   // showing what never reached the disk, to the next process too, and calls the next sync a success.
   bool write_again = false;
+  // A partition that is made anew is not synced: its owner does that (LogDir::sync_new) before anything is appended.
+  bool owner_syncs_new = false;
   LogObserver* observer = nullptr;
   std::shared_ptr<Journal> journal;  // of the log dir, for LogOptions::synced; null: the log syncs its own files
   OpenFiles* open_files = nullptr;   // of the shard; null: no limit
@@ -112,7 +114,8 @@ struct TimestampOffset {
 class PartitionLog final : private JournalUser {
  public:
   // Opens or creates; recovers past the recovery point unless clean, and checks the tail of the active segment always.
-  // What is cut and why goes to the shard's log sink. partition.metadata is synced before this returns.
+  // What is cut and why goes to the shard's log sink. partition.metadata is synced before this returns, unless
+  // is_unsynced_new().
   // kInconsistentTopicId: the directory belongs to another topic. kKafkaStorageError: the disk failed.
   static base::Task<base::Result<std::unique_ptr<PartitionLog>>> open(OpenArgs args);
   PartitionLog(const PartitionLog&) = delete;
@@ -122,6 +125,8 @@ class PartitionLog final : private JournalUser {
   const std::string& name() const { return place_.name; }
   const base::TopicId& topic_id() const { return topic_id_; }
   const LogOptions& options() const { return options_; }
+  // It was made by this opening, and its owner wants to sync it.
+  bool is_unsynced_new() const { return unsynced_new_; }
   // What counted goes on to count; the caller looks at counted_end() afterwards, which may have moved up.
   void set_options(const LogOptions& options);
 
@@ -149,7 +154,8 @@ class PartitionLog final : private JournalUser {
   const ProducerState& producers() const { return producers_; }
   const EpochCache& epochs() const { return epochs_; }
 
-  // A new leader's epoch begins at assigned_end(): written to leader-epoch-checkpoint before any later append.
+  // A new leader's epoch begins at assigned_end(). Written to leader-epoch-checkpoint before the recovery point passes
+  // it: until then a recovery finds it in the batches, where there are any.
   void begin_epoch(base::LeaderEpoch epoch);
   // Assigns offsets and queues the write. Errors change nothing: kOutOfOrderSequenceNumber, kInvalidProducerEpoch,
   // kInvalidTxnState, kTransactionCoordinatorFenced, kRecordListTooLarge (over segment.bytes), kOffsetOutOfRange and
@@ -207,8 +213,9 @@ class PartitionLog final : private JournalUser {
   // Closes open files and drops index entries from memory where nothing was read or appended for `idle`.
   base::Task<base::Result<void>> close_idle(base::MonoTime now, base::Duration idle);
   // Leaves the files as a clean stop of Kafka does: indexes complete, a producer snapshot at exactly the end, epochs
-  // written, all synced. The log takes no more calls.
-  base::Task<base::Result<void>> close_clean();
+  // written, all synced. The log takes no more calls. Where the owner syncs (LogDir::sync_all), all is written only:
+  // the recovery point is assigned_end() once that has been done.
+  base::Task<base::Result<void>> close_clean(bool owner_syncs = false);
   // Renames the directory to "<name>.<uuid>-delete"; removing it later is the log dir's part. The log takes no more
   // calls. Answers the new name.
   base::Task<base::Result<std::string>> mark_deleted(base::Uuid unique);
@@ -267,11 +274,12 @@ class PartitionLog final : private JournalUser {
   void on_not_journaled() override;
   void free_journal() override { request_flush(); }
   void on_journal_failed(const base::Error& error) override { fail(error); }
-  void queue_epochs();
-  base::Task<base::Result<void>> write_queued_epochs(base::ByteVector content);
-  base::Task<base::Result<void>> write_file(std::string file, base::ByteVector content);
+  void note_epoch(base::Offset start);
+  base::Task<base::Result<void>> save_epochs();
+  base::Task<base::Result<void>> write_file(std::string file, base::ByteVector content, bool synced = true);
   void request_flush();
   base::Task<base::Result<void>> flush_written();
+  base::Task<base::Result<void>> flush_all();
   base::Task<void> flush_behind();
   base::Task<base::Result<void>> let_go();
   base::Result<void> usable() const;
@@ -285,6 +293,8 @@ class PartitionLog final : private JournalUser {
   Segment& active() const { return *segments_.back(); }
 
   // partition_log_read.cc
+  base::Task<base::Result<void>> sync_names();
+  bool names_unsynced() const { return names_synced_ < names_changed_; }
   SegmentPtr segment_for(base::Offset offset) const;
   SegmentPtr segment_after(const Segment& segment) const;
   base::Result<void> check_range(base::Offset from) const;
@@ -307,7 +317,7 @@ class PartitionLog final : private JournalUser {
   void begin_cut();
   void cut_ends(base::Offset end);
   base::Task<base::Result<void>> forget_in_journal();
-  base::Task<base::Result<void>> write_epochs();
+  base::Task<base::Result<void>> write_epochs(bool synced = true);
   base::Task<base::Result<void>> do_truncate(base::Offset offset);
   base::Task<base::Result<void>> do_truncate_fully(base::Offset offset);
   base::Task<base::Result<void>> delete_segment(SegmentPtr segment);
@@ -317,8 +327,9 @@ class PartitionLog final : private JournalUser {
   base::Task<base::Result<void>> replay_producers(base::Offset from, base::Offset end);
   base::Task<base::Result<void>> replay_segment(SegmentPtr segment, BatchScanner scanner, base::Offset from,
                                                 base::Offset end);
-  base::Task<base::Result<void>> do_close();
-  base::Task<base::Result<void>> reload_producers(base::Offset end, base::Offset newest_snapshot);
+  base::Task<base::Result<void>> do_close(bool owner_syncs);
+  base::Task<base::Result<void>> reload_producers(base::Offset end, base::Offset newest_snapshot,
+                                                  base::Offset keep_snapshots = base::kNoOffset);
   void set_log_start(base::Offset offset);
 
   PartitionPlace place_;
@@ -337,6 +348,9 @@ class PartitionLog final : private JournalUser {
   base::Offset flushed_end_;     // synced in the segments
   base::Offset recovery_point_;  // as flushed_end_, but only past segments whose index files are synced too
   base::Offset flush_target_;    // where the running or last flush ends
+  // leader-epoch-checkpoint lacks what begins here or above: the recovery point does not pass it before it is written.
+  std::optional<base::Offset> epochs_unsaved_;
+  std::optional<base::Offset> epochs_new_;  // the same of what came while it was written
   // What is synced in the journal without a gap. It counts once nothing is missing between the segments and it.
   base::Offset journal_from_;
   base::Offset journal_to_;
@@ -348,9 +362,12 @@ class PartitionLog final : private JournalUser {
   uint64_t generation_ = 0;  // one more whenever batches are cut off: what a reader found before is void
   int truncating_ = 0;
   bool closed_ = false;
-  bool epochs_owed_ = false;  // leader-epoch-checkpoint is to be written before the next append
-  bool deleted_ = false;      // its files go: what still waits for them is refused, and that is no failure of the disk
-  bool directory_dirty_ = false;  // names were made or changed since the last sync of the directory
+  bool unsynced_new_ = false;
+  bool as_closed_ = false;  // the files are as a clean stop left them, and nothing has changed since
+  bool deleted_ = false;    // its files go: what still waits for them is refused, and that is no failure of the disk
+  // Changes of names in the directory, and up to which of them they are on stable storage.
+  uint64_t names_changed_ = 0;
+  uint64_t names_synced_ = 0;
   std::optional<base::Error> failure_;
   std::shared_ptr<Journal> journal_;
   std::unique_ptr<JournalShare> share_;  // once anything went into the journal

@@ -69,7 +69,8 @@ base::Result<Appended> PartitionLog::append_replica(const AppendBatch& batch) {
 void PartitionLog::take_in(const record::BatchView& batch, const ProducerAppend& producer) {
   const base::Offset end = batch.next_offset();
   STELE_CHECK(end > assigned_end_, "{} does not rise above {}", end.value(), assigned_end_.value());
-  if (epochs_.assign(batch.leader_epoch(), batch.base_offset())) queue_epochs();
+  if (epochs_.assign(batch.leader_epoch(), batch.base_offset())) note_epoch(batch.base_offset());
+  as_closed_ = false;
   Segment& segment = active();
   Step step;
   step.position = segment.append(batch, options_.index_interval_bytes);
@@ -98,6 +99,7 @@ void PartitionLog::roll_at(base::Offset base, base::Timestamp now) {
   const SegmentPtr old = segments_.back();
   if (base == old->base()) return;  // an empty segment in its place would be the same
   old->seal();
+  as_closed_ = false;
   const int64_t jitter =
       options_.segment_jitter_ms > 0
           ? static_cast<int64_t>(shard_.random().below(static_cast<uint64_t>(options_.segment_jitter_ms)))

@@ -51,6 +51,7 @@ void PartitionLog::cut_ends(base::Offset end) {
 
 void PartitionLog::begin_cut() {
   ++generation_;
+  as_closed_ = false;
   damage_.places.clear();
   std::ranges::fill(cursors_, Cursor{});
   for (const SegmentPtr& segment : segments_) segment->checked().clear();
@@ -93,7 +94,7 @@ base::Task<base::Result<void>> PartitionLog::do_truncate(base::Offset offset) {
   STELE_CO_TRY(co_await last->truncate(bytes, end));
   begin_cut();
   cut_ends(end);
-  STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
+  STELE_CO_TRY(co_await sync_names());
   STELE_CO_TRY(co_await reload_producers(end, end));
   epochs_.truncate_end(end);
   STELE_CO_TRY(co_await write_epochs());
@@ -105,7 +106,7 @@ base::Task<base::Result<void>> PartitionLog::do_truncate(base::Offset offset) {
 base::Task<base::Result<void>> PartitionLog::forget_in_journal() {
   wake();
   if (!share_) co_return base::Result<void>{};
-  STELE_CO_TRY(co_await flush_written());
+  STELE_CO_TRY(co_await flush_all());
   co_return co_await share_->forget();
 }
 
@@ -121,23 +122,34 @@ base::Task<base::Result<void>> PartitionLog::do_truncate_fully(base::Offset offs
     STELE_CO_TRY(co_await delete_segment(*segment));
   }
   STELE_CO_TRY(co_await fresh->create());
-  STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
+  STELE_CO_TRY(co_await sync_names());
   STELE_CO_TRY(co_await reload_producers(offset, base::kNoOffset));
   epochs_.clear();
   STELE_CO_TRY(co_await write_epochs());
   co_return co_await forget_in_journal();
 }
 
-base::Task<base::Result<void>> PartitionLog::write_epochs() {
+base::Task<base::Result<void>> PartitionLog::write_epochs(bool synced) {
   base::ByteVector content;
   const std::string text = format_epoch_checkpoint(epochs_.entries());
   base::append(content, base::as_bytes(text));
-  return write_file(std::string{kEpochCheckpointName}, std::move(content));
+  epochs_new_.reset();
+  STELE_CO_TRY(co_await write_file(std::string{kEpochCheckpointName}, std::move(content), synced));
+  epochs_unsaved_ = epochs_new_;
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> PartitionLog::sync_names() {
+  const uint64_t names = names_changed_;
+  STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
+  names_synced_ = std::max(names_synced_, names);
+  co_return base::Result<void>{};
 }
 
 // Renames the files; sweep() removes them once no reader can need them.
 base::Task<base::Result<void>> PartitionLog::delete_segment(SegmentPtr segment) {
   segment->mark_deleted();
+  as_closed_ = false;
   std::erase_if(damage_.places, [&](const Damage::Place& place) { return place.segment_base == segment->base(); });
   const base::Timestamp due{shard_.clock().wall().value() + options_.file_delete_delay_ms};
   for (const std::string_view suffix :
@@ -152,7 +164,7 @@ base::Task<base::Result<void>> PartitionLog::delete_segment(SegmentPtr segment) 
     }
     doomed_.push_back({std::move(to), due});
   }
-  directory_dirty_ = true;
+  ++names_changed_;
   co_return base::Result<void>{};
 }
 
@@ -170,7 +182,8 @@ base::Task<base::Result<void>> PartitionLog::advance_log_start(base::Offset offs
 void PartitionLog::set_log_start(base::Offset offset) {
   if (offset <= log_start_) return;
   log_start_ = offset;
-  if (epochs_.truncate_start(offset)) queue_epochs();
+  as_closed_ = false;
+  if (epochs_.truncate_start(offset)) note_epoch(offset);
   producers_.log_start_moved(offset);
 }
 
@@ -180,7 +193,7 @@ base::Task<base::Result<void>> PartitionLog::delete_below_log_start() {
     segments_.erase(segments_.begin());
     STELE_CO_TRY(co_await delete_segment(segment));
   }
-  STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
+  STELE_CO_TRY(co_await sync_names());
   co_return base::Result<void>{};
 }
 
@@ -233,13 +246,20 @@ base::Task<base::Result<void>> PartitionLog::sweep(base::Timestamp now) {
   co_return base::Result<void>{};
 }
 
-base::Task<base::Result<void>> PartitionLog::close_clean() {
+base::Task<base::Result<void>> PartitionLog::close_clean(bool owner_syncs) {
   STELE_CO_TRY(usable());
   closed_ = true;
-  co_return co_await submit([this] { return do_close(); });
+  co_return co_await submit([this, owner_syncs] { return do_close(owner_syncs); });
 }
 
-base::Task<base::Result<void>> PartitionLog::do_close() {
+base::Task<base::Result<void>> PartitionLog::do_close(bool owner_syncs) {
+  // An epoch without a batch, which every start begins, is not worth a write.
+  const bool epochs_stand = !epochs_unsaved_ || *epochs_unsaved_ >= assigned_end_;
+  if (as_closed_ && epochs_stand &&
+      std::ranges::all_of(segments_, [](const SegmentPtr& s) { return s->indexes_written(); })) {
+    for (const SegmentPtr& segment : segments_) segment->close_files();
+    co_return base::Result<void>{};
+  }
   active().seal();
   const std::vector<SegmentPtr> segments = segments_;
   const base::Offset recovered = recovery_point_;
@@ -247,17 +267,20 @@ base::Task<base::Result<void>> PartitionLog::do_close() {
     const bool durable = segment != segments.back() && segment_after(*segment)->base() <= recovered;
     if (durable && segment->indexes_written()) continue;
     STELE_CO_TRY(co_await segment->write_indexes());
-    STELE_CO_TRY(co_await segment->sync_log());
-    STELE_CO_TRY(co_await segment->sync_indexes());
-    STELE_CO_TRY(co_await segment->sync_snapshot());
+    if (!owner_syncs || durable) {  // no recovery looks at the indexes of one that is durable
+      STELE_CO_TRY(co_await segment->sync_log());
+      STELE_CO_TRY(co_await segment->sync_indexes());
+      STELE_CO_TRY(co_await segment->sync_snapshot());
+    }
     segment->close_files();
   }
   if (assigned_end_ > base::Offset{0}) {  // of a log that never held anything Kafka has none either
     STELE_CO_TRY(co_await write_file(offset_file_name(assigned_end_, kSnapshotSuffix),
-                                     encode_producer_snapshot(producers_.snapshot())));
+                                     encode_producer_snapshot(producers_.snapshot()), !owner_syncs));
   }
-  STELE_CO_TRY(co_await write_epochs());
-  STELE_CO_TRY(co_await place_.log_dir->sync(place_.name));
+  STELE_CO_TRY(co_await write_epochs(!owner_syncs));
+  if (owner_syncs) co_return base::Result<void>{};
+  STELE_CO_TRY(co_await sync_names());
   flushed_end_ = recovery_point_ = assigned_end_;
   flushed_bytes_ = written_bytes_;
   raise_synced();
@@ -285,8 +308,9 @@ base::Task<base::Result<void>> PartitionLog::rename_directory(std::string name) 
 }
 
 // From the newest readable snapshot not above `newest_snapshot`, then from the log up to `end`. Later snapshots are
-// removed: they belong to what was cut off.
-base::Task<base::Result<void>> PartitionLog::reload_producers(base::Offset end, base::Offset newest_snapshot) {
+// removed, since they belong to what was cut off, but for those up to `keep_snapshots`.
+base::Task<base::Result<void>> PartitionLog::reload_producers(base::Offset end, base::Offset newest_snapshot,
+                                                              base::Offset keep_snapshots) {
   producers_.clear();
   STELE_CO_TRY_ASSIGN(const std::vector<io::Entry> entries, co_await place_.log_dir->list(place_.name));
   base::Offset from = segments_.front()->base();
@@ -294,9 +318,10 @@ base::Task<base::Result<void>> PartitionLog::reload_producers(base::Offset end, 
     const auto offset = parse_offset_file_name(entry->name, kSnapshotSuffix);
     if (!offset) continue;
     const std::string path = place_.path(entry->name);
-    if (*offset <= newest_snapshot) {
+    if (*offset <= std::max(newest_snapshot, keep_snapshots)) {
       STELE_CO_TRY_ASSIGN(const base::ByteVector bytes, co_await io::read_whole(*place_.log_dir, path, kSnapshotMax));
       auto parsed = parse_producer_snapshot(bytes);
+      if (parsed.ok() && *offset > newest_snapshot) continue;
       if (parsed.ok()) {
         producers_.restore(*parsed);
         from = std::max(from, *offset);

@@ -24,11 +24,12 @@ Recovery::Recovery(std::unique_ptr<PartitionLog> log, OpenArgs args)
     : log_(std::move(log)), args_(std::move(args)), l_(*log_) {}
 
 base::Task<base::Result<std::unique_ptr<PartitionLog>>> Recovery::run() {
-  STELE_CO_TRY(co_await make_directory());
+  STELE_CO_TRY(co_await look_inside());
   STELE_CO_TRY(co_await check_topic_id());
   STELE_CO_TRY(co_await tidy());
   STELE_CO_TRY(co_await load_segments());
   STELE_CO_TRY(co_await load_epochs());
+  if (made_) args_.clean = true;  // there is nothing to recover
 
   bool all_checked = !args_.clean;
   const size_t last = l_.segments_.size() - 1;
@@ -74,24 +75,40 @@ base::Task<base::Result<std::unique_ptr<PartitionLog>>> Recovery::run() {
   l_.expire_producers(args_.shard->clock().wall());
   STELE_CO_TRY(co_await read_first_timestamp(l_.segments_.back()));
   STELE_CO_TRY(co_await remove_stray_snapshots());
-  if (all_checked || epochs_missing_) {
-    const auto written = co_await l_.write_epochs();
-    l_.epochs_owed_ = !written.ok();
-    STELE_CO_TRY(spare_full_disk(written));
-  }
-  STELE_CO_TRY(co_await args_.log_dir->sync(args_.name));
+  STELE_CO_TRY(co_await settle(all_checked));
   co_return std::move(log_);
 }
 
-base::Task<base::Result<void>> Recovery::make_directory() {
-  auto listed = co_await args_.log_dir->list(args_.name);
-  if (!listed.ok() && listed.error().os_error == ENOENT) {
+// What was found or made is made durable when the recovery point passes it, not here: until then another recovery finds
+// or makes it again. After an unclean stop that goes for names and epochs that look right too, since a process that was
+// killed may have written them a moment ago. At once go names alone that must not come back beside new batches.
+base::Task<base::Result<void>> Recovery::settle(bool all_checked) {
+  if (all_checked || epochs_missing_) l_.epochs_unsaved_ = base::Offset{0};
+  if (set_aside_) STELE_CO_TRY(co_await l_.sync_names());
+  if (all_checked || (warm_->names_changed() && !set_aside_ && !l_.unsynced_new_)) ++l_.names_changed_;
+  const bool whole = std::ranges::all_of(l_.segments_, [](const SegmentPtr& s) { return s->indexes_written(); });
+  const auto has_snapshot = [this](const io::Entry& file) {
+    return parse_offset_file_name(file.name, kSnapshotSuffix) == end_;
+  };
+  l_.as_closed_ = !all_checked && !epochs_missing_ && !warm_->names_changed() && whole &&
+                  (end_ == base::Offset{0} || std::ranges::any_of(files_, has_snapshot));
+  for (const SegmentPtr& segment : l_.segments_) segment->close_files();  // what they hold is of the warm directory
+  l_.place_.log_dir = warm_->cold();
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> Recovery::look_inside() {
+  auto found = co_await args_.log_dir->read_directory(args_.name, WarmDirectory::kFileMax);
+  if (!found.ok() && found.error().os_error == ENOENT) {
     STELE_CO_TRY_ASSIGN(const auto made, co_await args_.log_dir->open_directory(args_.name, true));
-    STELE_CO_TRY(co_await args_.log_dir->sync());
-    listed = co_await args_.log_dir->list(args_.name);
+    if (!args_.owner_syncs_new) STELE_CO_TRY(co_await args_.log_dir->sync());
+    made_ = true;
+    found = std::vector<io::FoundFile>{};
   }
-  if (!listed.ok()) co_return std::move(listed).error();
-  files_ = *std::move(listed);
+  if (!found.ok()) co_return std::move(found).error();
+  warm_ = std::make_shared<WarmDirectory>(args_.log_dir, args_.name, *std::move(found));
+  args_.log_dir = l_.place_.log_dir = warm_;
+  STELE_CO_TRY_ASSIGN(files_, co_await warm_->list(args_.name));
   co_return base::Result<void>{};
 }
 
@@ -99,20 +116,30 @@ base::Task<base::Result<void>> Recovery::check_topic_id() {
   if (args_.topic_id.is_zero()) co_return base::Result<void>{};
   const std::string path = l_.place_.path(std::string{kPartitionMetadataName});
   auto bytes = co_await io::read_whole(*args_.log_dir, path, kTextFileMax);
+  const bool empty = !holds_records(files_);
   if (bytes.ok()) {
-    auto found = parse_partition_metadata(base::as_text(*bytes));
-    if (!found.ok()) co_return unknown_topic(found.error().message);
-    if (*found == args_.topic_id) co_return base::Result<void>{};
-    co_return base::Error{ErrorCode::kInconsistentTopicId, fmt::format("{} belongs to topic id {}, not {}", args_.name,
-                                                                       found->to_string(), args_.topic_id.to_string())};
+    const auto found = parse_partition_metadata(base::as_text(*bytes));
+    // A process that made this partition may have been killed before it was synced, or because that failed: the page
+    // cache tells nothing then. Where a record is, it was synced.
+    const bool may_be_unsynced = !args_.clean && empty && args_.recovery_point == base::Offset{0};
+    if (found.ok() && *found == args_.topic_id && !may_be_unsynced) co_return base::Result<void>{};
+    if (found.ok() && *found != args_.topic_id) {
+      co_return base::Error{
+          ErrorCode::kInconsistentTopicId,
+          fmt::format("{} belongs to topic id {}, not {}", args_.name, found->to_string(), args_.topic_id.to_string())};
+    }
+    if (!empty) co_return unknown_topic(found.error().message);
+  } else if (bytes.error().os_error != ENOENT) {
+    co_return std::move(bytes).error();
+  } else if (!empty) {
+    co_return unknown_topic("it is missing, though there are records");
   }
-  if (bytes.error().os_error != ENOENT) co_return std::move(bytes).error();
-  if (holds_records(files_)) co_return unknown_topic("it is missing, though there are records");
   base::ByteVector content;
   const std::string text = format_partition_metadata(args_.topic_id);
   base::append(content, base::as_bytes(text));
-  STELE_CO_TRY(co_await io::write_atomically(*args_.log_dir, path, std::move(content)));
-  // A draft that an earlier try had left is not there any more.
+  l_.unsynced_new_ = made_ && args_.owner_syncs_new;
+  STELE_CO_TRY(co_await args_.log_dir->replace(path, std::move(content), !l_.unsynced_new_));
+  if (!made_) STELE_CO_TRY(co_await args_.log_dir->sync());  // an earlier try may have made it
   STELE_CO_TRY_ASSIGN(files_, co_await args_.log_dir->list(args_.name));
   co_return base::Result<void>{};
 }
@@ -159,6 +186,7 @@ base::Task<base::Result<void>> Recovery::tidy() {
       swap_files.push_back(file.name);
     }
   }
+  set_aside_ = !swap_files.empty();
   for (const base::Offset base : swaps) STELE_CO_TRY(co_await finish_swap(base));
   for (const std::string& file : swap_files) {
     STELE_CO_TRY(co_await rename(file, file.substr(0, file.size() - kSwapSuffix.size())));
@@ -224,12 +252,16 @@ base::Task<base::Result<void>> Recovery::load_epochs() {
   const std::string path = l_.place_.path(std::string{kEpochCheckpointName});
   auto bytes = co_await io::read_whole(*args_.log_dir, path, kTextFileMax);
   if (bytes.ok()) {
-    auto epochs = parse_epoch_checkpoint(base::as_text(*bytes));
+    const std::string_view text = base::as_text(*bytes);
+    auto epochs = parse_epoch_checkpoint(text);
+    // What a loss of power leaves of a file that was not synced yet may be its beginning, or nothing.
+    const bool torn = text.empty() ? !args_.clean : !text.ends_with('\n');
+    if (epochs.ok() && torn) epochs = base::Error{ErrorCode::kCorruptMessage, "its end is missing"};
     if (epochs.ok()) {
       l_.epochs_ = EpochCache{*epochs};
       co_return base::Result<void>{};
     }
-    args_.shard->log().warn("{}: made anew from the log: {}", path, epochs.error().message);
+    if (!text.empty()) args_.shard->log().warn("{}: made anew from the log: {}", path, epochs.error().message);
   } else if (bytes.error().os_error != ENOENT) {
     co_return std::move(bytes).error();
   }
@@ -262,7 +294,9 @@ size_t Recovery::segment_with(base::Offset offset) const {
 
 base::Task<base::Result<void>> Recovery::recover_from(size_t first) {
   const base::Offset from = l_.segments_[first]->base();
-  STELE_CO_TRY(co_await l_.reload_producers(from, from));
+  STELE_CO_TRY(co_await l_.reload_producers(from, from, args_.recovery_point));
+  // Its sync may be what failed.
+  if (args_.write_again && first > 0) STELE_CO_TRY(co_await write_snapshot(from));
   l_.epochs_.truncate_end(from);
   end_ = from;
   size_t kept = first;
@@ -288,8 +322,8 @@ base::Task<base::Result<void>> Recovery::recover_from(size_t first) {
                             segment->file_name(kLogSuffix), segment->size(), end_.value());
     l_.segments_.pop_back();
     STELE_CO_TRY(co_await l_.delete_segment(segment));
+    set_aside_ = true;
   }
-  if (end_ > from) STELE_CO_TRY(co_await write_snapshot(end_));
   co_return base::Result<void>{};
 }
 
@@ -395,7 +429,8 @@ base::Task<base::Result<bool>> Recovery::check_segment(SegmentPtr segment) {
     STELE_CO_TRY(co_await file->truncate(good));
     STELE_CO_TRY(co_await file->sync());
   }
-  STELE_CO_TRY(spare_full_disk(co_await segment->replace_index_files()));
+  STELE_CO_TRY(
+      spare_full_disk(co_await segment->settle_index_files(segment != l_.segments_.back(), !args_.write_again)));
   co_return good < size;
 }
 
@@ -439,7 +474,6 @@ base::Task<base::Result<bool>> Recovery::tail_is_good(SegmentPtr segment) {
       end_ = view.next_offset();
     }
   }
-  segment->close_files();
   co_return scanner.stop().empty() && scanner.position() == segment->size();
 }
 
@@ -475,7 +509,8 @@ base::Task<base::Result<void>> Recovery::remove_stray_snapshots() {
   const std::string newest = stray.empty() ? "" : stray.back();
   for (const std::string& file : stray) {
     const bool past_segments = *parse_offset_file_name(file, kSnapshotSuffix) > l_.segments_.back()->base();
-    if (file != newest || !past_segments) STELE_CO_TRY(co_await remove(file));
+    const bool past_end = *parse_offset_file_name(file, kSnapshotSuffix) > end_;
+    if (file != newest || !past_segments || past_end) STELE_CO_TRY(co_await remove(file));
   }
   co_return base::Result<void>{};
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "log/partition_log.h"
+#include "log/warm_directory.h"
 
 namespace stele::log {
 
@@ -25,7 +26,7 @@ class Recovery {
  private:
   using SegmentPtr = PartitionLog::SegmentPtr;
 
-  base::Task<base::Result<void>> make_directory();
+  base::Task<base::Result<void>> look_inside();
   base::Task<base::Result<void>> check_topic_id();
   base::Error unknown_topic(std::string_view why) const;
   base::Task<base::Result<void>> tidy();
@@ -43,6 +44,7 @@ class Recovery {
   base::Task<base::Result<bool>> keep_damage(SegmentPtr segment, BatchScanner& scanner, uint64_t at, std::string why);
   base::Task<base::Result<bool>> tail_is_good(SegmentPtr segment);
   base::Task<base::Result<void>> start_over_at_log_start();
+  base::Task<base::Result<void>> settle(bool all_checked);
   base::Task<base::Result<void>> read_first_timestamp(SegmentPtr segment);
   base::Task<base::Result<void>> remove_stray_snapshots();
   base::Task<base::Result<void>> rename(std::string from, std::string to);
@@ -52,10 +54,13 @@ class Recovery {
   std::unique_ptr<PartitionLog> log_;
   OpenArgs args_;
   PartitionLog& l_;
+  std::shared_ptr<WarmDirectory> warm_;  // stands in for the log dir until run() ends
   std::vector<io::Entry> files_;
   base::Offset end_;
   bool cut_ = false;  // something was cut: later segments go
   bool epochs_missing_ = false;
+  bool made_ = false;       // the partition did not exist
+  bool set_aside_ = false;  // names went that must not come back
 };
 
 }  // namespace stele::log

@@ -114,7 +114,9 @@ base::Task<base::Result<void>> Segment::create() {
   log_ = std::move(file);
   if (place_.open_files != nullptr) place_.open_files->used(*this);
   const std::shared_ptr<io::File> kept = log_;
-  co_return co_await kept->truncate(0);
+  STELE_CO_TRY_ASSIGN(const uint64_t left, kept->size());
+  if (left > 0) STELE_CO_TRY(co_await kept->truncate(0));
+  co_return base::Result<void>{};
 }
 
 base::Task<base::Result<void>> Segment::load_indexes() {
@@ -124,14 +126,10 @@ base::Task<base::Result<void>> Segment::load_indexes() {
   co_return base::Result<void>{};
 }
 
-// False where a file is missing or damaged.
-base::Task<base::Result<bool>> Segment::read_indexes() {
-  const auto dropped = [this] { return std::pair{offset_index_.entries().dropped(), time_index_.entries().dropped()}; };
-  const auto wanted = dropped();
-  std::string damage;
-  std::vector<OffsetIndexEntry> offsets;
-  std::vector<TimeIndexEntry> times;
-  std::vector<AbortedTransaction> aborted;
+base::Task<base::Result<Segment::IndexFiles>> Segment::read_index_files() {
+  IndexFiles found;
+  size_t bytes_found = 0;  // of the two that are always there
+  int files = 0;
   for (const std::string_view suffix : {kIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix}) {
     const std::string path = place_.path(file_name(suffix));
     auto bytes = co_await io::read_whole(*place_.log_dir, path, kIndexFileMax);
@@ -147,14 +145,30 @@ base::Task<base::Result<bool>> Segment::read_indexes() {
     if (!bytes.ok()) {
       if (suffix != kTransactionIndexSuffix && size_ != 0) parsed = bytes.error();
     } else if (suffix == kIndexSuffix) {
-      keep(OffsetIndex::parse(*bytes, size_), offsets);
+      keep(OffsetIndex::parse(*bytes, size_), found.offsets);
     } else if (suffix == kTimeIndexSuffix) {
-      keep(TimeIndex::parse(*bytes), times);
+      keep(TimeIndex::parse(*bytes), found.times);
     } else {
-      keep(parse_transaction_index(*bytes), aborted);
+      keep(parse_transaction_index(*bytes), found.aborted);
     }
-    if (!parsed.ok() && damage.empty()) damage = fmt::format("{}: {}", path, parsed.error().message);
+    if (bytes.ok() && suffix != kTransactionIndexSuffix) {
+      bytes_found += bytes->size();
+      ++files;
+    }
+    if (!parsed.ok() && found.damage.empty()) found.damage = fmt::format("{}: {}", path, parsed.error().message);
   }
+  // Kafka's may have room behind their entries.
+  found.exact = files == 2 && bytes_found == found.offsets.size() * OffsetIndex::kEntrySize +
+                                                 found.times.size() * TimeIndex::kEntrySize;
+  co_return found;
+}
+
+// False where a file is missing or damaged.
+base::Task<base::Result<bool>> Segment::read_indexes() {
+  const auto dropped = [this] { return std::pair{offset_index_.entries().dropped(), time_index_.entries().dropped()}; };
+  const auto wanted = dropped();
+  STELE_CO_TRY_ASSIGN(IndexFiles files, co_await read_index_files());
+  auto& [offsets, times, aborted, damage, exact] = files;
   if (indexes_loaded()) co_return true;                        // another reader was faster
   if (dropped() != wanted) co_return co_await read_indexes();  // of what was dropped meanwhile, a part may be missing
   const size_t aborted_dropped = aborted_loaded_ ? 0 : aborted_written_;
@@ -176,6 +190,7 @@ base::Task<base::Result<bool>> Segment::read_indexes() {
       aborted_ = std::move(aborted);
     }
   } else {
+    index_files_made_ = exact;
     offset_index_.entries().assign(std::move(offsets));
     time_index_.entries().assign(std::move(times));
     if (!aborted_loaded_) {
@@ -328,11 +343,27 @@ base::Task<base::Result<void>> Segment::write_indexes() {
   co_return base::Result<void>{};
 }
 
-base::Task<base::Result<void>> Segment::replace_index_files() {
-  index_files_made_ = false;
-  auto removed = co_await place_.log_dir->remove(place_.path(file_name(kTransactionIndexSuffix)));
+base::Task<bool> Segment::file_holds(std::string_view suffix, base::ByteVector wanted) {
+  const auto bytes = co_await io::read_whole(*place_.log_dir, place_.path(file_name(suffix)), wanted.size());
+  co_return bytes.ok() && *bytes == wanted;
+}
+
+base::Task<base::Result<void>> Segment::settle_index_files(bool sealed, bool believed) {
+  const std::string transactions = place_.path(file_name(kTransactionIndexSuffix));
+  auto& offsets = offset_index_.entries();
+  auto& times = time_index_.entries();
+  if (believed && aborted_.empty() && co_await file_holds(kIndexSuffix, OffsetIndex::encode(offsets.all())) &&
+      co_await file_holds(kTimeIndexSuffix, TimeIndex::encode(times.all()))) {
+    offsets.mark_written(offsets.count());
+    times.mark_written(times.count());
+    index_files_made_ = true;
+  } else {
+    index_files_made_ = false;
+  }
+  auto removed = co_await place_.log_dir->remove(transactions);
   if (!removed.ok() && !is_absent(removed.error())) co_return std::move(removed).error();
-  co_return co_await write_indexes();
+  if (sealed) co_return co_await write_indexes();
+  co_return base::Result<void>{};
 }
 
 base::Task<base::Result<void>> Segment::sync_log() {

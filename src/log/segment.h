@@ -115,8 +115,10 @@ class Segment final : private OpenFiles::Kept {
   void reset_for_rebuild();
   // Writes what the index files lack and cuts them to their entries.
   base::Task<base::Result<void>> write_indexes();
-  // The same, whatever the files held before.
-  base::Task<base::Result<void>> replace_index_files();
+  // After the indexes were made anew: lets files stand that hold the same, where what they hold may be believed to be
+  // on the disk or on its way. Others are written, those of a segment that is appended to (not `sealed`) when they are
+  // written next.
+  base::Task<base::Result<void>> settle_index_files(bool sealed, bool believed);
   base::Task<base::Result<void>> sync_log();
   base::Task<base::Result<void>> sync_indexes();
   // The producer snapshot at its base, where there is one.
@@ -133,10 +135,20 @@ class Segment final : private OpenFiles::Kept {
 
  private:
   void let_go() override;
+  // What the files hold, as far as they can be read.
+  struct IndexFiles {
+    std::vector<OffsetIndexEntry> offsets;
+    std::vector<TimeIndexEntry> times;
+    std::vector<AbortedTransaction> aborted;
+    std::string damage;  // the first that is missing or damaged, and how
+    bool exact = false;  // offset and time index are there, and hold nothing but their entries
+  };
+  base::Task<base::Result<IndexFiles>> read_index_files();
   base::Task<base::Result<bool>> read_indexes();
   base::Task<base::Result<void>> rebuild_indexes();
   base::Task<base::Result<void>> write_tail(std::string_view suffix, uint64_t at, base::ByteVector bytes);
   base::Task<base::Result<void>> sync_file(std::string_view suffix);
+  base::Task<bool> file_holds(std::string_view suffix, base::ByteVector wanted);
 
   const PartitionPlace& place_;
   base::Offset base_;

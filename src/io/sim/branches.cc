@@ -29,6 +29,7 @@ constexpr auto kBranches = std::to_array<std::string_view>({
     "log.short_read",
     "log.small_send",
     "log.small_write",
+    "log.sync_all",
     "log.write_undone",
     "metadata.early_roll",
     "produce.late_answer",
