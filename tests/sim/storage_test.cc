@@ -7,6 +7,8 @@
 #include "wire/delete_records_response.h"
 #include "wire/delete_topics_request.h"
 #include "wire/delete_topics_response.h"
+#include "wire/fetch_request.h"
+#include "wire/fetch_response.h"
 
 namespace stele::sim {
 namespace {
@@ -527,6 +529,34 @@ TEST_F(SentUnreadTest, records_that_left_the_page_cache_come_from_the_disk) {
   set_misses(io::kAlways);
   EXPECT_EQ(read(kPartition), values_);
   EXPECT_GT(times("server.loaded_to_send"), 0U);
+  EXPECT_EQ(world_->bytes_charged(), 0U);
+}
+
+// Asks for more than the connection takes, and reads nothing.
+Task<void> ask_and_not_read(io::Shard& shard, int requests) {
+  const auto client = co_await connect_patiently(shard);
+  wire::FetchRequest request;
+  request.max_bytes = 1 << 20;
+  auto& topic = request.topics.emplace_back();
+  topic.topic = kTopic;
+  auto& part = topic.partitions.emplace_back();
+  part.partition = 1;
+  part.partition_max_bytes = 1 << 20;
+  base::ByteVector bytes;
+  for (int i = 0; i < requests; ++i) base::append(bytes, client->frame<wire::FetchResponse>(request, 11));
+  co_await client->send(std::move(bytes));
+  base::Signal never{shard.executor()};
+  co_await never.wait();
+}
+
+TEST_F(SentUnreadTest, what_waits_for_a_client_that_does_not_read_is_charged) {
+  begin_filled();
+  world_->begin([](io::Shard& shard) { return ask_and_not_read(shard, 4); });
+  world_->pass(seconds{1});
+  EXPECT_GT(times("log.sent_unread"), 0U);
+  EXPECT_GT(world_->bytes_charged(), 32U << 10) << "a range keeps its file open";
+  world_->end_client();
+  world_->pass(seconds{1});
   EXPECT_EQ(world_->bytes_charged(), 0U);
 }
 

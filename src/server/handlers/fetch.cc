@@ -18,7 +18,11 @@ constexpr int16_t kFirstVersionById = 13;
 constexpr int8_t kReadCommitted = 1;
 constexpr size_t kItemsPerTurn = 512;  // of a request with many partitions; then other connections get their turn
 
-// The buffers that the answer's records lie in, charged until they are sent. Ranges of files are no memory of ours.
+// What a range of a file is charged until it is sent: it is no memory of ours, but it keeps the file open and fills the
+// kernel's buffers, and those who do not read must not have any number of them.
+constexpr size_t kRangeCharge = size_t{64} << 10;
+
+// The buffers that the answer's records lie in, charged until they are sent.
 struct Buffers {
   std::vector<std::shared_ptr<const std::byte[]>> all;
   BudgetCharge charge;
@@ -129,6 +133,7 @@ void fill(const FetchItem& item, int32_t partition, wire::FetchResponse::Partiti
     buffers.all.push_back(item.buffer);
     if (budget != nullptr) buffers.charge.add(*budget, item.records.size());
   }
+  if (item.range.file != nullptr && budget != nullptr) buffers.charge.add(*budget, kRangeCharge);
   if (item.diverging) out.diverging_epoch = {item.diverging->epoch.value(), item.diverging->end.value()};
   if (item.code == ErrorCode::kUnknownTopicOrPartition || item.code == ErrorCode::kUnknownTopicId) return;
   out.aborted_transactions.reset();
