@@ -234,6 +234,7 @@ TEST_F(FailureTest, a_write_that_found_no_space_leaves_a_log_that_can_be_opened_
     must(log.append({.records = 1}));
     EXPECT_EQ((co_await log->wait_written(Offset{2})).code(), ErrorCode::kKafkaStorageError);
     EXPECT_TRUE(is_no_space(*log->failure()));
+    EXPECT_EQ(disk.syncs, 1) << "a loss of power could bring back what was undone";
     co_await log->settled();
     disk.fail_writes = false;
     OpenLog again = co_await open(shard, {});

@@ -215,7 +215,10 @@ base::Task<base::Result<void>> PartitionLog::write_gathered() {
   if (!written.ok()) {
     // What the write left behind is no batch that anyone was told of.
     shard_.mark("log.write_undone");
-    if (auto cut = co_await file->truncate(position); !cut.ok()) {
+    auto cut = co_await file->truncate(position);
+    // A loss of power must not bring it back behind, or instead of, what is written here next.
+    if (cut.ok()) cut = co_await file->sync();
+    if (!cut.ok()) {
       shard_.log().error("{}: the failed write could not be undone: {}", place_.name, cut.error().message);
       co_return for_good(std::move(written).error());
     }

@@ -266,7 +266,10 @@ base::Task<base::Result<void>> Recovery::load_epochs() {
     co_return std::move(bytes).error();
   }
   epochs_missing_ = std::ranges::any_of(l_.segments_, [](const SegmentPtr& s) { return s->size() > 0; });
-  if (epochs_missing_ && !bytes.ok()) args_.shard->log().warn("{}: missing, made anew from the log", path);
+  // Below the recovery point it was on stable storage.
+  if (epochs_missing_ && !bytes.ok() && args_.recovery_point > base::Offset{0}) {
+    args_.shard->log().warn("{}: missing, made anew from the log", path);
+  }
   co_return base::Result<void>{};
 }
 

@@ -158,7 +158,7 @@ TEST_F(StorageTest, a_topic_is_deleted_while_it_is_being_opened) {
   world_->crash();
   io::DiskFaults slow;
   slow.slow = io::kAlways;
-  slow.slow_longest = milliseconds{400};
+  slow.slow_longest = milliseconds{1500};
   disk().set_faults(slow);
   world_->start();
   EXPECT_FALSE(world_->process().broker().progress().complete()) << "too fast to have tested anything";
