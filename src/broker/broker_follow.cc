@@ -172,6 +172,8 @@ base::Task<void> Broker::host_all(PerShard<HostOrder> orders) {
 base::Task<void> Broker::hosted(HostOutcome outcome) {
   if (!outcome.error) {
     dirs_.opened(outcome.log_dir, outcome.name);
+    // It failed while this was being opened: what told the partitions of the dir did not reach this one.
+    if (dirs_.offline(outcome.log_dir)) co_await dir_is_offline(outcome.log_dir);
   } else if (!dirs_.offline(outcome.log_dir)) {
     control_.shard().log().error("{}/{} cannot be opened: {}", dirs_.path(outcome.log_dir), outcome.name.to_string(),
                                  outcome.error->message);

@@ -243,6 +243,8 @@ base::Task<base::Result<void>> LogDirs::replay_journals(size_t at_once, std::str
 
 void LogDirs::fill(HostOrder& order, size_t log_dir) const {
   order.log_dir = log_dir;
+  // Its checkpoints may speak of a deleted topic of this name.
+  order.offline = dirs_.at(log_dir).offline;
   if (!has(log_dir)) return;
   const log::LogDir& dir = *dirs_.at(log_dir).dir;
   order.clean = dir.clean_shutdown().has_value();

@@ -121,7 +121,7 @@ base::Task<base::Result<void>> Recovery::check_topic_id() {
     const auto found = parse_partition_metadata(base::as_text(*bytes));
     // A process that made this partition may have been killed before it was synced, or because that failed: the page
     // cache tells nothing then. Where a record is, it was synced.
-    const bool may_be_unsynced = !args_.clean && empty && args_.recovery_point == base::Offset{0};
+    const bool may_be_unsynced = !args_.clean && empty;
     if (found.ok() && *found == args_.topic_id && !may_be_unsynced) co_return base::Result<void>{};
     if (found.ok() && *found != args_.topic_id) {
       co_return base::Error{
