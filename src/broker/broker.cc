@@ -50,6 +50,7 @@ Broker::Broker(BrokerShard& control)
       opening_(control, dirs_, [this](HostOutcome outcome) { return hosted(std::move(outcome)); }),
       progress_signal_(control.shard().executor()),
       checkpointed_(control.shard().executor()),
+      checkpoint_over_(control.shard().executor()),
       fatal_(control.shard().executor()),
       background_(control.shard().executor(), [this](std::exception_ptr fault) {
         control_.home().on_fault(fault);
@@ -395,6 +396,9 @@ base::Task<void> Broker::stop() {
   stopping_ = true;
   serving_ = false;
   complete_listener_ = nullptr;
+  // What is under way to the disk goes on when the task that waits for it is cancelled: a rename of these checkpoints
+  // would take the draft of the last ones away.
+  while (checkpointing_) co_await checkpoint_over_.wait();
   background_.cancel();
   co_await opening_.stop();
   if (controller_ != nullptr) controller_->stop_waiting_for_space();

@@ -157,8 +157,9 @@ class Broker final : public ControlPlane {
   std::vector<SpaceLevel> told_space_;  // what the shards know, by log dir
   bool serving_ = false;
   bool checkpointing_ = false;
-  base::Signal checkpointed_;  // set when no longer so
-  bool finding_ = false;       // plan_topic() is about what earlier starts placed
+  base::Signal checkpointed_;     // set when no longer so
+  base::Signal checkpoint_over_;  // the same, for stop()
+  bool finding_ = false;          // plan_topic() is about what earlier starts placed
   std::function<void()> complete_listener_;
   base::Signal fatal_;
   std::string fatal_reason_;

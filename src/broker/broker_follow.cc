@@ -280,11 +280,13 @@ base::Task<void> Broker::keep_checkpoints() {
 // One at a time, each with what stands when it begins.
 base::Task<void> Broker::write_checkpoints(bool all) {
   while (checkpointing_) co_await checkpointed_.wait();
+  if (stopping_) co_return;
   checkpointing_ = true;
   const auto now = co_await standings();
   for (const size_t failed : co_await dirs_.checkpoint(now, all)) co_await dir_is_offline(failed);
   checkpointing_ = false;
   checkpointed_.set();
+  checkpoint_over_.set();
 }
 
 base::Task<std::vector<Standing>> Broker::standings() {
