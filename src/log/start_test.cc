@@ -196,6 +196,21 @@ TEST_F(StartTest, a_torn_partition_metadata_is_made_anew_where_there_are_no_reco
   });
 }
 
+TEST_F(StartTest, epochs_that_were_never_on_stable_storage_are_not_missed) {
+  for (const int64_t recovery_point : {0, 1}) {
+    run(
+        +[](io::Shard& shard, const int64_t& point) -> Task<void> {
+          OpenLog log = co_await open(shard, {});
+          must(log.append({.records = 1}));
+          must(co_await log->wait_written(Offset{0}));
+          OpenLog again = co_await open(shard, {.recovery_point = point});
+          must(co_await (co_await directory(shard))->remove_tree("t-0"));
+        },
+        recovery_point);
+    EXPECT_EQ(lines_.mention("leader-epoch-checkpoint: missing"), recovery_point > 0);
+  }
+}
+
 TEST_F(StartTest, a_new_partition_that_its_owner_syncs_is_there_after_a_loss_of_power) {
   for (const bool killed : {false, true}) {
     run(
@@ -215,8 +230,9 @@ TEST_F(StartTest, a_new_partition_that_its_owner_syncs_is_there_after_a_loss_of_
         killed);
   }
   run(+[](io::Shard& shard) -> Task<void> {
-    // The next start finds it in the page cache, and does not know that it was never synced.
-    static_cast<void>(co_await open(shard, {.name = "killed-0"}));
+    // The next start finds it in the page cache, and does not know that it was never synced. A checkpoint that speaks
+    // of a deleted topic of the same name changes nothing.
+    static_cast<void>(co_await open(shard, {.recovery_point = 9, .name = "killed-0"}));
   });
   host_.disk().lose_power(io::kLoseAll);
   run(+[](io::Shard& shard) -> Task<void> {
