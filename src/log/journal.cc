@@ -32,7 +32,7 @@ JournalShare::~JournalShare() {
   const auto found = journal_->members_.find(id_);
   Journal::Member& member = found->second;
   member.user = nullptr;
-  if (std::exchange(member.asked, false)) --journal_->asked_;
+  if (std::exchange(member.asked, std::nullopt)) --journal_->asked_;
   if (member.held.empty()) {
     journal_->members_.erase(found);
   } else {
@@ -48,11 +48,11 @@ bool JournalShare::append(JournalKind kind, base::Offset first, base::Offset end
 void JournalShare::synced(base::Offset end) {
   Journal::Member& member = journal_->member(id_);
   member.synced = std::max(member.synced, end);
-  const size_t held = member.held.size();
   journal_->release(member, end);
-  // A log that is being cut lets go when it has been: till then there is no use in asking it again.
-  if (member.asked && (member.held.empty() || member.held.size() < held)) {
-    member.asked = false;
+  // What it wrote since it was asked may be in the same file, and has it asked once more. A log that is being cut lets
+  // go when it has been: till then there is no use in asking it again.
+  if (member.asked && end >= *member.asked) {
+    member.asked.reset();
     --journal_->asked_;
   }
   journal_->ask_for_room();
@@ -271,7 +271,7 @@ void Journal::ask_for_room() {
     auto& [id, member] = *at++;
     const bool holds = !member.held.empty() && (emptying_ || member.held.front().turn == live_.front().turn);
     if (!holds || member.asked || member.user == nullptr) continue;
-    member.asked = true;
+    member.asked = member.held.front().end;
     ++asked_;
     last_asked_ = id;
     member.user->free_journal();

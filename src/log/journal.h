@@ -115,7 +115,8 @@ class Journal : public std::enable_shared_from_this<Journal> {
     std::string directory;
     base::Offset synced;
     std::deque<Held> held;
-    bool asked = false;  // to free the journal
+    // Asked to free the journal: to sync up to here at least.
+    std::optional<base::Offset> asked;
   };
   struct Entry {
     uint64_t member = 0;

@@ -208,6 +208,39 @@ TEST_F(JournalTest, an_idle_journal_is_emptied) {
   });
 }
 
+// A log of which only the journal's side is there.
+struct AskedUser final : JournalUser {
+  explicit AskedUser(base::Executor& executor) : told(executor) {}
+  void on_journaled(Offset, Offset, JournalTag) override { told.set(); }
+  void on_not_journaled() override {}
+  void free_journal() override { ++asked; }
+  void on_journal_failed(const base::Error&) override {}
+  base::Signal told;
+  int asked = 0;
+};
+
+TEST_F(JournalTest, a_log_that_wrote_more_since_it_was_asked_to_sync_is_asked_again) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const auto journal = co_await make_journal(shard, co_await directory(shard));
+    AskedUser user(shard.executor());
+    const auto share = journal->join(user, kTestTopic, "t-0");
+    const base::ByteVector batch = make_batch({});
+    const base::Bytes bytes{batch};
+    EXPECT_TRUE(share->append(JournalKind::kRecords, Offset{0}, Offset{1}, {&bytes, 1}, {}));
+    co_await user.told.wait();
+    journal->tend();
+    journal->tend();
+    EXPECT_EQ(user.asked, 1);
+    EXPECT_TRUE(share->append(JournalKind::kRecords, Offset{1}, Offset{2}, {&bytes, 1}, {}));
+    co_await user.told.wait();
+    share->synced(Offset{1});  // what it had when it was asked; the file is held by what came since
+    journal->tend();
+    journal->tend();
+    EXPECT_EQ(user.asked, 2) << "nobody else would free the file";
+    co_await journal->close();
+  });
+}
+
 TEST_F(JournalTest, a_log_in_which_much_waits_syncs_its_segment) {
   run(+[](io::Shard& shard) -> Task<void> {
     const auto journal = co_await make_journal(shard, co_await directory(shard), 64 << 20);
