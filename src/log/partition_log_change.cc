@@ -206,6 +206,7 @@ base::Task<base::Result<size_t>> PartitionLog::apply_retention(base::Timestamp n
       if (!segment->largest_timestamp_known()) STELE_CO_TRY(co_await segment->load_indexes());
       if (options_.retention_ms < 0 || now.value() - segment->largest_timestamp().value() <= options_.retention_ms)
         break;
+      STELE_CO_TRY(co_await segment->confirm_largest_timestamp());
     }
     STELE_CO_TRY(usable());
     plan = plan_retention(segments_view(), options_, now, high_watermark, assigned_end_, log_start_);

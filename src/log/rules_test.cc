@@ -245,6 +245,23 @@ TEST_F(RulesTest, retention_deletes_below_the_high_watermark_only) {
   });
 }
 
+TEST_F(RulesTest, a_time_index_alone_is_no_reason_to_delete) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await filled(shard);
+    must(co_await log->close_clean());
+  });
+  run(+[](io::Shard& shard) -> Task<void> {
+    const std::string first = (co_await names(shard, kTimeIndexSuffix)).front();
+    co_await damage(shard, first, 2, std::string(1, '\0'));  // some years earlier
+    LogOptions options = small();
+    options.retention_ms = 1000;
+    const OpenLog log = co_await open(shard, {.options = options, .recovery_point = 30, .clean = true});
+    EXPECT_EQ(must(co_await log->apply_retention(base::Timestamp{1'700'000'000'900}, Offset{30})), 0u);
+    EXPECT_GT(must(co_await log->apply_retention(base::Timestamp{1'700'000'001'900}, Offset{30})), 0u);
+  });
+  EXPECT_TRUE(lines_.mention("no batch has the largest timestamp"));
+}
+
 TEST_F(RulesTest, a_log_directory_is_verified_offline) {
   run(+[](io::Shard& shard) -> Task<void> {
     OpenLog log = co_await filled(shard);

@@ -122,7 +122,7 @@ base::Task<base::Result<void>> Segment::create() {
 base::Task<base::Result<void>> Segment::load_indexes() {
   if (indexes_loaded()) co_return base::Result<void>{};
   STELE_CO_TRY_ASSIGN(const bool good, co_await read_indexes());
-  if (!good) STELE_CO_TRY(co_await rebuild_indexes());
+  if (!good) STELE_CO_TRY(co_await rebuild_indexes(false));
   co_return base::Result<void>{};
 }
 
@@ -210,6 +210,30 @@ base::Task<base::Result<bool>> Segment::read_indexes() {
   co_return true;
 }
 
+base::Task<base::Result<void>> Segment::confirm_largest_timestamp() {
+  STELE_CO_TRY(co_await load_indexes());
+  if (written_ == 0 || written_ != size_) co_return base::Result<void>{};  // what waits for a write is known from it
+  const base::Timestamp said = largest_;
+  const base::Offset at = std::max(largest_offset_, base_);
+  STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await log_file());
+  BatchScanner scanner(file, position_for(at), written_);
+  bool found = false;
+  for (bool more = true; more && !found;) {
+    STELE_CO_TRY_ASSIGN(more, co_await scanner.fill());
+    while (const auto batch = scanner.take()) {
+      if (batch->view.last_offset() < at) continue;
+      if (batch->view.max_timestamp() == said) co_return base::Result<void>{};
+      found = true;
+      break;
+    }
+  }
+  if (said != largest_ || !scanner.stop().empty()) co_return base::Result<void>{};  // appended to; damaged there
+  place_.shard->mark("log.index_rebuilt");
+  place_.shard->log().warn("index made anew from the log: {}: no batch has the largest timestamp {} at offset {}",
+                           place_.path(file_name(kTimeIndexSuffix)), said.value(), at.value());
+  co_return co_await rebuild_indexes(true);
+}
+
 base::Task<base::Result<void>> Segment::load_aborted() {
   if (aborted_loaded_) co_return base::Result<void>{};
   const std::string path = place_.path(file_name(kTransactionIndexSuffix));
@@ -245,7 +269,7 @@ void Segment::reset_for_rebuild() {
 
 // Offset and time index alone: what the transaction index should hold cannot be told from this segment, so that one is
 // read as far as it is whole.
-base::Task<base::Result<void>> Segment::rebuild_indexes() {
+base::Task<base::Result<void>> Segment::rebuild_indexes(bool loaded_too) {
   STELE_CO_TRY_ASSIGN(const std::shared_ptr<io::File> file, co_await log_file());
   std::vector<AbortedTransaction> aborted;
   if (auto bytes =
@@ -280,8 +304,9 @@ base::Task<base::Result<void>> Segment::rebuild_indexes() {
     going = resumed.has_value();
     if (going) fresh.pass_over(scanner.position() - damaged);
   }
-  if (end != size_ || indexes_loaded()) co_return co_await load_indexes();
+  if (end != size_ || (!loaded_too && indexes_loaded())) co_return co_await load_indexes();
   ++rebuilds_;
+  index_files_made_ = false;
   fresh.seal();
   const auto offsets = fresh.offset_index_.entries().all();
   const auto times = fresh.time_index_.entries().all();

@@ -81,6 +81,9 @@ class Segment final : private OpenFiles::Kept {
   bool largest_timestamp_known() const { return largest_known_; }
   base::Timestamp largest_timestamp() const { return largest_; }
   base::Offset offset_of_largest() const { return largest_offset_; }
+  // Looks the largest timestamp up in the .log: what an index says alone, which has no checksum, is no reason to delete
+  // anything. Where they differ the indexes are made anew, with a line in the log sink.
+  base::Task<base::Result<void>> confirm_largest_timestamp();
   // What stands for the largest timestamp where batches have none.
   base::Timestamp created() const { return created_; }
   // Of the first batch: what segment.ms counts from.
@@ -145,7 +148,7 @@ class Segment final : private OpenFiles::Kept {
   };
   base::Task<base::Result<IndexFiles>> read_index_files();
   base::Task<base::Result<bool>> read_indexes();
-  base::Task<base::Result<void>> rebuild_indexes();
+  base::Task<base::Result<void>> rebuild_indexes(bool loaded_too);
   base::Task<base::Result<void>> write_tail(std::string_view suffix, uint64_t at, base::ByteVector bytes);
   base::Task<base::Result<void>> sync_file(std::string_view suffix);
   base::Task<bool> file_holds(std::string_view suffix, base::ByteVector wanted);
