@@ -286,26 +286,38 @@ TEST_F(DamageTest, a_gap_before_an_empty_segment_past_the_recovery_point_is_none
   });
 }
 
-TEST_F(DamageTest, an_index_entry_that_names_a_later_batch_hides_none) {
-  run(+[](io::Shard& shard) -> Task<void> {
-    const uint64_t size = co_await fill(shard);
-    const auto dir = co_await directory(shard);
-    const auto file = must(co_await dir->open("t-0/00000000000000000000.index", io::OpenMode::kReadWrite));
-    std::array<std::byte, 2 * OffsetIndex::kEntrySize> entries{};
-    must(co_await file->read(0, entries));
-    const auto second = base::load_be<uint32_t>(&entries[OffsetIndex::kEntrySize + 4]);
-    EXPECT_GT(second, size);
-    base::store_be(&entries[4], static_cast<uint32_t>(second - size));
-    const iovec part{entries.data(), entries.size()};
-    must(co_await file->write(0, {&part, 1}));
-    for (int64_t i = 0; i < kBatches; ++i) {
-      OpenLog fresh = co_await open(shard, {.options = often_indexed(), .recovery_point = kBatches, .clean = true});
-      const ReadResult read = must(co_await fresh->read(Offset{i}, 1, fresh->written_end(), true));
-      EXPECT_EQ(must(record::BatchView::open(read.batches)).base_offset(), Offset{i});
-    }
-  });
-  EXPECT_TRUE(lines_.mention("names a later batch"));
+// The first index entry names a place so far before the one that the second names.
+class AstrayTest : public DamageTest, public ::testing::WithParamInterface<uint32_t> {};
+
+TEST_P(AstrayTest, an_index_entry_that_names_another_place_hides_no_batch) {
+  run(
+      +[](io::Shard& shard, uint32_t before) -> Task<void> {
+        const uint64_t size = co_await fill(shard);
+        const auto dir = co_await directory(shard);
+        const auto file = must(co_await dir->open("t-0/00000000000000000000.index", io::OpenMode::kReadWrite));
+        std::array<std::byte, 2 * OffsetIndex::kEntrySize> entries{};
+        must(co_await file->read(0, entries));
+        const auto second = base::load_be<uint32_t>(&entries[OffsetIndex::kEntrySize + 4]);
+        EXPECT_GT(second, size);
+        base::store_be(&entries[4], second - (before == 0 ? static_cast<uint32_t>(size) : before));
+        const iovec part{entries.data(), entries.size()};
+        must(co_await file->write(0, {&part, 1}));
+        OpenLog same = co_await open(shard, {.options = often_indexed(), .recovery_point = kBatches, .clean = true});
+        for (int64_t i = kBatches - 1; i >= 0; --i) {
+          OpenLog fresh = co_await open(shard, {.options = often_indexed(), .recovery_point = kBatches, .clean = true});
+          for (OpenLog* log : {&same, &fresh}) {
+            const ReadResult read = must(co_await (*log)->read(Offset{i}, 1, (*log)->written_end(), true));
+            EXPECT_EQ(must(record::BatchView::open(read.batches)).base_offset(), Offset{i});
+          }
+        }
+      },
+      GetParam());
+  EXPECT_TRUE(lines_.mention("names a later batch, or none"));
+  EXPECT_FALSE(lines_.mention("damaged"));
 }
+
+// A batch before, into the middle of one.
+INSTANTIATE_TEST_SUITE_P(Places, AstrayTest, ::testing::Values(0U, 7U, 70U));
 
 }  // namespace
 }  // namespace stele::log

@@ -299,6 +299,7 @@ class PartitionLog final : private JournalUser {
   SegmentPtr segment_after(const Segment& segment) const;
   base::Result<void> check_range(base::Offset from) const;
   base::Error refuse_damage(const Segment& segment, uint64_t position, std::string_view why);
+  bool is_known(const Damage::Place& place) const;
   bool note_damage(const Segment& segment, uint64_t position);
   void remember(Cursor cursor, base::Offset instead_of);
   base::Task<base::Result<std::optional<TimestampOffset>>> find_in_segment(

@@ -262,10 +262,19 @@ base::Task<base::Result<std::optional<ReadResult>>> PartitionLog::read_segment(S
     result.next_offset = window.next;
     result.segment_base = segment->base();
     result.position = position + window.skipped;
-    // Index files have no checksums. One entry that names a later batch would hide those before it from every reader.
-    if (window.taken > 0 && indexed && begins_behind(bytes.subspan(window.skipped), from)) {
-      shard_.log().warn("{}/{}/{}: an entry below offset {} names a later batch: read from the begin of the segment",
+    const bool too_large = window.first_size > bytes_max && !at_least_one;
+    const bool to_end = length == segment->written() - position;
+    std::string wrong = window.damage;
+    if (wrong.empty() && window.skipped == 0 && to_end && !window.at_limit && !too_large)
+      wrong = "its length passes the end of the file";
+    // Index files have no checksums. An entry that names a later batch would hide those before it from every reader,
+    // one that names the middle of a batch would have it taken for damaged.
+    const bool astray = window.taken > 0 ? begins_behind(bytes.subspan(window.skipped), from)
+                                         : !wrong.empty() && !is_known(Damage::Place{segment->base(), result.position});
+    if (indexed && astray) {
+      shard_.log().warn("index made anew from the log: {}/{}/{}: an entry below offset {} names a later batch, or none",
                         place_.log_dir->path(), place_.name, segment->file_name(kIndexSuffix), from.value());
+      STELE_CO_TRY(co_await segment->distrust_indexes());
       position = 0;
       indexed = false;
       continue;
@@ -277,16 +286,11 @@ base::Task<base::Result<std::optional<ReadResult>>> PartitionLog::read_segment(S
       remember({window.next, segment->base(), result.position + window.taken}, from);
       co_return std::optional{std::move(result)};
     }
-    if (!window.damage.empty()) {
+    if (!wrong.empty()) {
       if (generation != generation_ || segment->deleted()) co_return std::optional<ReadResult>{};
-      co_return refuse_damage(*segment, result.position, window.damage);
+      co_return refuse_damage(*segment, result.position, wrong);
     }
-    const bool too_large = window.first_size > bytes_max && !at_least_one;
     if (window.at_limit || too_large) co_return std::optional{std::move(result)};
-    if (window.skipped == 0 && length == segment->written() - position) {
-      if (generation != generation_ || segment->deleted()) co_return std::optional<ReadResult>{};
-      co_return refuse_damage(*segment, position, "its length passes the end of the file");
-    }
     position += window.skipped;
     if (window.skipped == 0) {
       // The first batch is cut: its header told its size; one below `from` is larger than all that was asked for.
@@ -298,10 +302,14 @@ base::Task<base::Result<std::optional<ReadResult>>> PartitionLog::read_segment(S
   co_return std::optional<ReadResult>{};
 }
 
+bool PartitionLog::is_known(const Damage::Place& place) const {
+  return std::ranges::find(damage_.places, place) != damage_.places.end();
+}
+
 // True where it is new: the caller says so in the log.
 bool PartitionLog::note_damage(const Segment& segment, uint64_t position) {
   const Damage::Place place{segment.base(), position};
-  if (std::ranges::find(damage_.places, place) != damage_.places.end()) return false;
+  if (is_known(place)) return false;
   if (damage_.places.size() >= Damage::kPlacesMax) return false;
   damage_.places.push_back(place);
   return true;

@@ -228,9 +228,14 @@ base::Task<base::Result<void>> Segment::confirm_largest_timestamp() {
     }
   }
   if (said != largest_ || !scanner.stop().empty()) co_return base::Result<void>{};  // appended to; damaged there
-  place_.shard->mark("log.index_rebuilt");
   place_.shard->log().warn("index made anew from the log: {}: no batch has the largest timestamp {} at offset {}",
                            place_.path(file_name(kTimeIndexSuffix)), said.value(), at.value());
+  co_return co_await distrust_indexes();
+}
+
+base::Task<base::Result<void>> Segment::distrust_indexes() {
+  if (written_ != size_) co_return base::Result<void>{};
+  place_.shard->mark("log.index_rebuilt");
   co_return co_await rebuild_indexes(true);
 }
 

@@ -84,6 +84,8 @@ class Segment final : private OpenFiles::Kept {
   // Looks the largest timestamp up in the .log: what an index says alone, which has no checksum, is no reason to delete
   // anything. Where they differ the indexes are made anew, with a line in the log sink.
   base::Task<base::Result<void>> confirm_largest_timestamp();
+  // The indexes were seen to be wrong: makes them anew from the .log, where nothing waits to be written to that.
+  base::Task<base::Result<void>> distrust_indexes();
   // What stands for the largest timestamp where batches have none.
   base::Timestamp created() const { return created_; }
   // Of the first batch: what segment.ms counts from.
