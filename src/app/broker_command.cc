@@ -1,8 +1,10 @@
 #include "app/broker_command.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -60,6 +62,16 @@ std::shared_ptr<const config::BrokerConfig> load_config(const BrokerArguments& a
   return std::make_shared<const config::BrokerConfig>(*std::move(loaded.config));
 }
 
+// This machine's name, as Kafka tells it to clients; without a configuration file "localhost", as the one that Kafka
+// ships has it.
+MachineFacts machine_facts(const config::BrokerConfig& config) {
+  MachineFacts facts;
+  if (const long allowed = sysconf(_SC_OPEN_MAX); allowed > 0) facts.open_files_allowed = static_cast<size_t>(allowed);
+  std::array<char, 256> name{};
+  if (config.from_file() && gethostname(name.data(), name.size() - 1) == 0) facts.host_name = name.data();
+  return facts;
+}
+
 base::Task<void> run_control(io::World& world, BrokerProcess& process, int& exit_code) {
   exit_code = co_await process.run([&world](base::Signal& signal) { world.notify_termination(signal); });
   world.stop();
@@ -89,7 +101,7 @@ int run_broker(const BrokerArguments& arguments) {
   io::World world{options};
   std::vector<io::Shard*> shards;
   for (uint32_t i = 0; i < options.shards; ++i) shards.push_back(&world.shard(base::ShardId{i}));
-  BrokerProcess process{std::move(shards), config};
+  BrokerProcess process{std::move(shards), config, machine_facts(*config)};
   if (arguments.json) {
     process.on_ready([](const StartReport& report) {
       print_line(report.to_json());

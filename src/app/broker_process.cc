@@ -1,9 +1,6 @@
 #include "app/broker_process.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 
@@ -82,11 +79,9 @@ server::AcceptLimits accept_limits(const config::BrokerConfig& config) {
   return limits;
 }
 
-size_t open_files_max(const config::BrokerConfig& config) {
+size_t open_files_max(const config::BrokerConfig& config, const MachineFacts& machine) {
   const int64_t set = config.number("stele.open.files.max");
-  if (set > 0) return static_cast<size_t>(set);
-  const long allowed = sysconf(_SC_OPEN_MAX);
-  return allowed > 0 ? static_cast<size_t>(allowed) / 2 : size_t{512};
+  return set > 0 ? static_cast<size_t>(set) : machine.open_files_allowed / 2;
 }
 
 server::RouterLimits router_limits(const config::BrokerConfig& config, size_t shards) {
@@ -105,8 +100,9 @@ server::RouterLimits router_limits(const config::BrokerConfig& config, size_t sh
 
 }  // namespace
 
-BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<const config::BrokerConfig> config)
-    : shards_(std::move(shards)), config_(std::move(config)) {
+BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<const config::BrokerConfig> config,
+                             MachineFacts machine)
+    : shards_(std::move(shards)), config_(std::move(config)), machine_(std::move(machine)) {
   io::Shard& control = *shards_.front();
   acceptor_ = std::make_unique<server::Acceptor>(
       control, accept_limits(*config_),
@@ -121,8 +117,8 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
   std::vector<server::Router*> routers;
   for (io::Shard* shard : shards_) {
     ShardParts& parts = parts_.emplace_back();
-    parts.broker =
-        std::make_unique<broker::BrokerShard>(*shard, unfolding, open_files_max(*config_) / shards_.size() + 1);
+    parts.broker = std::make_unique<broker::BrokerShard>(*shard, unfolding,
+                                                         open_files_max(*config_, machine_) / shards_.size() + 1);
     parts.router = std::make_unique<server::Router>(*parts.broker, limits);
     parts.server = std::make_unique<server::ShardServer>(*shard, *parts.router, server_limits(),
                                                          [this, shard](const server::ConnectionInfo& info) {
@@ -187,21 +183,13 @@ uint16_t BrokerProcess::port(const std::string& listener) const {
   return at == ports_.end() ? uint16_t{0} : at->second;
 }
 
-// What clients are told where no host is configured: this machine's name, as Kafka does; without a configuration file
-// "localhost", as the one that Kafka ships has it.
-std::string BrokerProcess::own_name() const {
-  std::array<char, 256> name{};
-  if (!config_->from_file() || gethostname(name.data(), name.size() - 1) != 0) return "localhost";
-  return name.data();
-}
-
 // An advertised port of 0 stands for the one that was bound.
 std::vector<metadata::Endpoint> BrokerProcess::advertised() const {
   std::vector<metadata::Endpoint> endpoints;
   for (const config::Endpoint& endpoint : config_->listeners().advertised) {
     const auto port_number = endpoint.port != 0 ? static_cast<uint16_t>(endpoint.port) : port(endpoint.listener);
     endpoints.push_back({endpoint.listener,
-                         endpoint.host.empty() ? own_name() : endpoint.host,
+                         endpoint.host.empty() ? machine_.host_name : endpoint.host,
                          port_number,
                          static_cast<int16_t>(metadata::SecurityProtocol::kPlaintext),
                          {}});
@@ -213,7 +201,7 @@ std::vector<metadata::Endpoint> BrokerProcess::controller_endpoints() const {
   std::vector<metadata::Endpoint> endpoints;
   for (const config::Endpoint& endpoint : config_->listeners().controllers) {
     endpoints.push_back({endpoint.listener,
-                         endpoint.host.empty() ? own_name() : endpoint.host,
+                         endpoint.host.empty() ? machine_.host_name : endpoint.host,
                          port(endpoint.listener),
                          static_cast<int16_t>(metadata::SecurityProtocol::kPlaintext),
                          {}});

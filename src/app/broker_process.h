@@ -39,10 +39,17 @@ struct StartReport {
   std::string to_json() const;
 };
 
+// What a broker takes from the machine that it runs on.
+struct MachineFacts {
+  size_t open_files_allowed = 1024;     // of the process; half of them are for logs unless an option says otherwise
+  std::string host_name = "localhost";  // what clients are told where the configuration names no host
+};
+
 class BrokerProcess {
  public:
   // `shards` run nothing yet and outlive this object.
-  BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<const config::BrokerConfig> config);
+  BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<const config::BrokerConfig> config,
+                MachineFacts machine = {});
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;
 
@@ -72,7 +79,6 @@ class BrokerProcess {
   };
 
   server::ServerLimits server_limits() const;
-  std::string own_name() const;
   base::Result<void> bind();
   base::Task<base::Result<void>> serve();
   base::Task<void> stop();
@@ -88,6 +94,7 @@ class BrokerProcess {
 
   std::vector<io::Shard*> shards_;
   std::shared_ptr<const config::BrokerConfig> config_;
+  MachineFacts machine_;
   std::vector<ShardParts> parts_;
   std::unique_ptr<broker::Broker> broker_;
   std::unique_ptr<server::Acceptor> acceptor_;

@@ -46,8 +46,27 @@ class Checks(unittest.TestCase):
             self.assertTrue(banned.RULES[rule].search(" " + line), rule)
             self.assertFalse(banned.RULES[rule].search(house.code_only("// " + line)), rule)
             self.assertFalse(banned.RULES[rule].search(house.code_only(f"auto s = R\"({line})\";")), rule)
+        others = {"clock": ("auto t = clock() / 2;", "localtime_r(&t, &parts);", "__rdtsc();"),
+                  "random": ("arc4random_uniform(3);", "std::shuffle(a, b, g);", "drand48();"),
+                  "generator": ("std::knuth_b g;", "std::mersenne_twister_engine<int> g;"),
+                  "thread": ("std::promise<int> p;", "std::stop_source s;", "std::binary_semaphore s{1};", "using namespace std;"),
+                  "file": ("::rmdir(path);", "::syscall(1);", "::ftruncate(fd, 0);"),
+                  "environment": ('popen("ls", "r");', "fork();", "sysconf(_SC_OPEN_MAX);", "::gethostname(name, 5);", "getaddrinfo(a, b, c, d);")}
+        for rule, lines in others.items():
+            for line in lines:
+                self.assertTrue(banned.RULES[rule].search(" " + line), line)
+        for line in ("clock.now()", "shard.clock().wall()", "clock()", "order.fork(x)", "list.truncate(3)", "sample(x)", "link(a)"):
+            self.assertFalse([r for r, p in banned.RULES.items() if p.search(" " + line)], line)
         for line in ("co_await timer.sleep_until(t);", "log.read(offset);", "file->open(x);", "record_time(x);", "segment::read(x);"):
             self.assertFalse([r for r, p in banned.RULES.items() if p.search(" " + line)], line)
+
+    def test_headers_of_the_system_are_let_in_by_name(self):
+        banned = load("banned")
+        found = banned.INCLUDE.findall("#include <vector>\n  # include <unistd.h>\n#include \"io/file.h\"\n#include <mutex>")
+        self.assertEqual([name for name in found if name not in banned.HEADERS], ["unistd.h", "mutex"])
+        simulated = banned.simulated_app_files()
+        self.assertIn("src/app/broker_process.cc", simulated)
+        self.assertNotIn("src/app/main.cc", simulated)
 
     def test_orders_that_leak_are_found(self):
         banned = load("banned")
@@ -57,7 +76,8 @@ class Checks(unittest.TestCase):
         for line in ("for (const auto& [key, value] : by_key_) send(key);", "for (auto& one : at.by_key_) f(one);",
                      "for (int x : seen) f(x);", "std::ranges::for_each(by_key_, f);", "auto first = *seen.begin();",
                      "std::vector<int> all(seen.begin(), seen.end());", "std::map<Partition*, int> ends;",
-                     "std::set<const Partition*> dirty;", "std::map<std::shared_ptr<T>, int> m;", "std::less<Node*> before;",
+                     "std::set<const Partition*> dirty;", "std::priority_queue<Node*> q;", "std::map<std::pair<int, T*>, int> m;",
+                     "auto key = reinterpret_cast<uintptr_t>(p);", "std::map<std::shared_ptr<T>, int> m;", "std::less<Node*> before;",
                      "for (const auto& [key, value] : host->by_key_) {"):
             self.assertTrue(list(banned.order_leaks(line, names)), line)
         for line in ("for (const auto& [key, value] : sorted_) send(key);", "if (seen.contains(x)) f();", "auto it = by_key_.find(key);",
