@@ -131,6 +131,7 @@ struct Ends {
   // What a loss of power leaves. A log whose start reaches what is synced counts as synced up to there, though nothing
   // of it may be: what was deleted need not stay.
   int64_t left() const { return synced > log_start ? synced : 0; }
+  friend bool operator==(const Ends&, const Ends&) = default;
 };
 
 struct Ending {

@@ -1,10 +1,12 @@
-// Looks at the broker's logs from inside, between events: the ends that the judges need, and what must hold at every
-// moment.
+// Looks at the broker's logs from inside, after every event: the ends that the judges need, and what must hold at
+// every moment.
 #pragma once
 
 #include <map>
-#include <set>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "sim/swarm/history.h"
 #include "sim/swarm/machine.h"
@@ -28,14 +30,12 @@ class TopicNumbers {
 class LogWatch {
  public:
   // `may_reopen`: a log that failed for want of space is opened anew within one life of the process.
-  LogWatch(const io::SimWorld& world, const Machine& machine, TopicNumbers& topics, History& history, bool may_reopen)
-      : world_(world), machine_(machine), topics_(topics), history_(history), may_reopen_(may_reopen) {}
+  LogWatch(const Machine& machine, TopicNumbers& topics, History& history, bool may_reopen)
+      : machine_(machine), topics_(topics), history_(history), may_reopen_(may_reopen) {}
 
-  // After each event: cheap, but for one in so many.
+  // After each event: a log is looked at if anything that is held against it has changed.
   void after_event();
   void look();
-  // While a process stops, every event is looked at.
-  void look_closely(bool closely) { closely_ = closely; }
   // The process has ended; what was last seen goes into the history.
   void ended(EndKind kind);
 
@@ -44,21 +44,31 @@ class LogWatch {
     Ends ends;
     int64_t high_watermark = 0;
     int64_t log_start = 0;
+    int64_t recovery_point = 0;
+    int64_t active_base = 0;
+    friend bool operator==(const Seen&, const Seen&) = default;
   };
-  void look_at(const broker::Partition& partition);
+  // A partition of the process, and how it was last seen. It may have gone; nothing here keeps it.
+  struct Watched {
+    std::weak_ptr<broker::Partition> held;
+    const broker::Partition* partition = nullptr;
+    std::optional<Seen> seen = std::nullopt;
+  };
+  static Seen see(const broker::Partition& partition);
+  void list_partitions();
+  void look_at(Watched& watched);
+  void note(const broker::Partition& partition, const Seen& now);
   void check(Place place, const broker::Partition& partition, const Seen* before, const Seen& now);
   size_t count() const;
 
-  const io::SimWorld& world_;
   const Machine& machine_;
   TopicNumbers& topics_;
   History& history_;
   const bool may_reopen_;
   std::map<Place, Seen> seen_;
+  std::vector<Watched> watched_;
   size_t partitions_ = 0;
-  uint32_t until_next_ = 0;
-  bool closely_ = false;
-  uint64_t failures_ = 0;  // of logs
+  uint32_t until_listed_ = 0;
 };
 
 }  // namespace stele::sim::swarm

@@ -101,7 +101,7 @@ class Teller {
         machine_(world_, plan.shards, plan.config),
         client_(world_.add_host("client")),
         numbers_(history_),
-        watch_(world_, machine_, numbers_, history_, plan.disk_errors),
+        watch_(machine_, numbers_, history_, plan.disk_errors),
         stage_(plan_, history_, numbers_),
         random_(plan.stream(5)) {
     world_pointer_ = &world_;
@@ -279,7 +279,6 @@ class Teller {
       // Now and then a stop is cut short.
       const bool whole = random_.below(4) != 0;
       const base::Duration patience = whole ? base::Duration{minutes{1}} : draw_around(milliseconds{20});
-      watch_.look_closely(true);
       machine_.ask_to_stop();
       const bool ended = run_until([&] { return machine_.exit_code().has_value(); }, patience);
       if (!ended && whole) {
@@ -348,7 +347,6 @@ class Teller {
 
   bool stop(const char* what) {
     journal_.say(fmt::format("--- {}", what));
-    watch_.look_closely(true);
     run_until([&] { return machine_.serving(); }, minutes{1});
     machine_.ask_to_stop();
     if (!run_until([&] { return machine_.exit_code().has_value(); }, minutes{1})) {
