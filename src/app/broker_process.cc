@@ -56,6 +56,12 @@ std::optional<double> of_listener(const config::BrokerConfig& config, std::strin
   return static_cast<double>(std::get<int64_t>(*value));
 }
 
+// An option in milliseconds; what is longer than a Duration can be is the longest.
+base::Duration duration_of(const config::BrokerConfig& config, const char* option) {
+  constexpr auto kLongest = std::chrono::floor<std::chrono::milliseconds>(base::Duration::max());
+  return std::clamp(std::chrono::milliseconds{config.number(option)}, std::chrono::milliseconds{-1}, kLongest);
+}
+
 server::AcceptLimits accept_limits(const config::BrokerConfig& config) {
   server::AcceptLimits limits{
       .connections_max = static_cast<size_t>(config.number("max.connections")),
@@ -143,7 +149,7 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
 }
 
 server::ServerLimits BrokerProcess::server_limits() const {
-  const auto millis = [this](const char* name) { return std::chrono::milliseconds{config_->number(name)}; };
+  const auto millis = [this](const char* name) { return duration_of(*config_, name); };
   const auto share = [this](const char* name) { return static_cast<size_t>(config_->number(name)) / shards_.size(); };
   server::ServerLimits limits;
   limits.connection.frame_bytes_max = static_cast<size_t>(config_->number("socket.request.max.bytes"));

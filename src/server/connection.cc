@@ -91,7 +91,8 @@ void Connection::check_deadlines(base::MonoTime now) {
     give_up(Limit::kWriteTimeout, "the client does not read its answers (stele.connection.write.timeout.ms)");
   } else if (input_.partial() && !input_.whole() && slots_.empty() && now - partial_since_ > limits.partial_frame_max) {
     give_up(Limit::kFrameTimeout, "a request did not arrive whole in time (stele.connection.frame.timeout.ms)");
-  } else if (now - last_active_ > limits.idle_max) {  // whatever it waits for, as Kafka has it
+  } else if (limits.idle_max >= base::Duration{} && now - last_active_ > limits.idle_max) {
+    // Whatever it waits for, as Kafka has it.
     context_.router.limit_counts().count(Limit::kIdle);
     close("idle");
   }

@@ -306,6 +306,22 @@ TEST_F(HostileTest, an_idle_connection_is_let_go_in_time) {
   attack(idle_until_closed);
 }
 
+// Idle for an hour; then it is answered.
+Task<void> idle_for_an_hour(io::Shard& shard) {
+  const auto client = co_await connect_patiently(shard);
+  co_await io::sleep_until(shard, shard.clock().now() + std::chrono::hours{1});
+  const auto answer = co_await client->call<wire::ApiVersionsResponse>(wire::ApiVersionsRequest{}, 2);
+  EXPECT_TRUE(answer) << "it was closed";
+}
+
+TEST_F(HostileTest, an_idle_connection_is_kept_where_connections_max_idle_ms_is_minus_1_or_the_longest) {
+  for (const char* longest : {"-1", "9223372036854775807"}) {
+    SCOPED_TRACE(longest);
+    start({{"connections.max.idle.ms", longest}});
+    EXPECT_TRUE(world_->run(idle_for_an_hour, std::chrono::hours{2}));
+  }
+}
+
 // Fills every byte of the budget with requests that are never whole.
 Task<void> hoard(io::Shard& shard) {
   std::vector<std::unique_ptr<Client>> clients;
