@@ -37,7 +37,7 @@ constexpr Option kOptions[] = {
     {"stele.memory.groups.bytes", kLong, "268435456", at_least(1048576), kMedium, kRead, kDone,
      "Memory for requests of consumer groups."},
     {"stele.connection.frame.timeout.ms", kLong, "30000", at_least(1), kMedium, kRead, kDone,
-     "Time within which a frame that has begun must be complete while memory is short; then its connection closes."},
+     "Time within which a request that has begun to arrive must be whole; then its connection closes."},
     {"stele.connection.write.timeout.ms", kLong, "60000", at_least(1), kMedium, kRead, kDone,
      "Time within which a client must take some of an answer that waits for it; then its connection closes."},
     {"stele.connection.requests.max", kInt, "1000", at_least(1), kMedium, kRead, kDone,

@@ -22,7 +22,7 @@ struct ConnectionLimits {
   size_t requests_in_flight_max = 1000;               // stele.connection.requests.max
   size_t response_bytes_waiting_max = 1 << 20;        // stele.connection.answers.bytes: above it no request is started
   base::Duration idle_max{std::chrono::minutes{10}};  // connections.max.idle.ms; negative: never
-  base::Duration partial_frame_max{std::chrono::seconds{60}};  // stele.connection.frame.timeout.ms
+  base::Duration partial_frame_max{std::chrono::seconds{30}};  // stele.connection.frame.timeout.ms
   base::Duration write_stall_max{std::chrono::seconds{60}};    // stele.connection.write.timeout.ms
 };
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "config/option.h"
 #include "io/sim/sim_world.h"
 #include "record/builder.h"
 #include "server/complaints.h"
@@ -463,6 +464,18 @@ TEST_F(ConnectionTest, a_client_that_does_not_read_gets_no_further_request_start
   connection_->check_deadlines(shard().clock().now() + limits_.write_stall_max + std::chrono::seconds{1});
   settle();
   EXPECT_TRUE(closed_);
+}
+
+TEST(ConnectionLimitsTest, what_is_not_set_is_what_the_options_say) {
+  const auto number = [](const char* option) { return std::stoll(config::find_broker_option(option)->default_value); };
+  const auto time = [&](const char* option) { return base::Duration{std::chrono::milliseconds{number(option)}}; };
+  const ConnectionLimits limits;
+  EXPECT_EQ(limits.frame_bytes_max, number("socket.request.max.bytes"));
+  EXPECT_EQ(limits.requests_in_flight_max, number("stele.connection.requests.max"));
+  EXPECT_EQ(limits.response_bytes_waiting_max, number("stele.connection.answers.bytes"));
+  EXPECT_EQ(limits.idle_max, time("connections.max.idle.ms"));
+  EXPECT_EQ(limits.partial_frame_max, time("stele.connection.frame.timeout.ms"));
+  EXPECT_EQ(limits.write_stall_max, time("stele.connection.write.timeout.ms"));
 }
 
 TEST_F(ConnectionTest, a_partial_frame_and_an_idle_connection_have_deadlines) {
