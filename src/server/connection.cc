@@ -89,7 +89,7 @@ void Connection::check_deadlines(base::MonoTime now) {
   const ConnectionLimits& limits = context_.limits;
   if (!output_.empty() && now - stalled_since_ > limits.write_stall_max) {
     give_up(Limit::kWriteTimeout, "the client does not read its answers (stele.connection.write.timeout.ms)");
-  } else if (input_.partial() && !input_.whole() && slots_.empty() && now - partial_since_ > limits.partial_frame_max) {
+  } else if (input_.partial() && !input_.whole() && !held_up_ && now - partial_since_ > limits.partial_frame_max) {
     give_up(Limit::kFrameTimeout, "a request did not arrive whole in time (stele.connection.frame.timeout.ms)");
   } else if (limits.idle_max >= base::Duration{} && now - last_active_ > limits.idle_max) {
     // Whatever it waits for, as Kafka has it.
@@ -117,10 +117,15 @@ Connection::Step Connection::step() {
     take_answers();
     if (!flush() || closing_ != nullptr) return Step::kClosed;
     if (std::exchange(more_to_send_, false)) return Step::kAgain;
-    if (close_after_answers_ && slots_.empty() && output_.empty()) return Step::kClosed;
+    if (close_after_answers_ && output_.empty()) return Step::kClosed;
     if (draining_ && output_.empty() && !works_on_something()) return Step::kClosed;
+    if (ended_ && output_.empty() && !works_on_something() && (!input_.whole() || !slots_.empty()))
+      return Step::kClosed;
     if (requests == kRequestsPerStep || work_ >= kWorkPerStep) return Step::kAgain;
-    if (!reading_pays()) break;
+    if (!reading_pays()) {
+      held_up_ = true;
+      break;
+    }
     const Step result = read();
     if (result == Step::kClosed) return result;
     if (result == Step::kWait) {
@@ -191,6 +196,13 @@ void Connection::start(Frame frame, bool pipelined) {
   } else {
     slots_.splice(slots_.end(), spare_slots_);
   }
+  // What may wait for long must not keep, and have charged, a whole buffer for a few bytes.
+  if (!pipelined && frame.bytes.size() <= BufferPool::kSmallBytes && frame.bytes.size() >= 2 &&
+      !context_.router.ends_soon(base::load_be<int16_t>(frame.bytes.data()))) {
+    Lease small = context_.pool.take(BufferPool::kSmallBytes);
+    std::ranges::copy(frame.bytes, small->bytes().begin());
+    frame = {small->bytes().first(frame.bytes.size()), std::move(small)};
+  }
   Slot& slot = slots_.back();
   if (frame.bytes.size() >= 2) slot.api_key = base::load_be<int16_t>(frame.bytes.data());
   slot.arrived = read_at_;
@@ -208,7 +220,8 @@ base::Task<void> Connection::serve(Slot& slot) {
 }
 
 void Connection::take_answers() {
-  if (slots_.empty() || !slots_.front().done) return;
+  // Behind the place of an answer that does not come nothing may be sent.
+  if (close_after_answers_ || slots_.empty() || !slots_.front().done) return;
   const base::MonoTime now = context_.shard.clock().read();
   while (!slots_.empty() && slots_.front().done) {
     Slot& slot = slots_.front();
@@ -276,7 +289,8 @@ base::Task<void> Connection::load(io::FileRange range) {
 
 // More input is of use only where a further request could start, or where the frame being read is not whole.
 bool Connection::reading_pays() {
-  if (close_after_answers_ || draining_ || output_.bytes() >= context_.limits.response_bytes_waiting_max) return false;
+  if (close_after_answers_ || draining_ || ended_ || output_.bytes() >= context_.limits.response_bytes_waiting_max)
+    return false;
   const auto api_key = input_.api_key();
   if (!input_.whole() && (!api_key || slots_.empty() || may_start(*api_key))) return true;
   // Only a read tells that the client is gone, and one that left a long poll must not be kept to its end, whatever it
@@ -291,19 +305,26 @@ Connection::Step Connection::read() {
     budget().await_room(holder);
     return Step::kWait;
   }
-  if (!input_.make_room(holder, budget())) return Step::kWait;
+  if (!input_.make_room(holder, budget())) {
+    held_up_ = true;
+    return Step::kWait;
+  }
   const bool partial_before = input_.partial();
   const io::TransferResult result = input_.fill(*stream_);
   switch (result.status) {
     case io::Transfer::kDone:
       last_active_ = context_.shard.clock().now();
       read_at_ = context_.shard.clock().read();
-      if (!partial_before) partial_since_ = last_active_;
+      if (std::exchange(held_up_, false) || !partial_before) partial_since_ = last_active_;
       return Step::kAgain;
     case io::Transfer::kWouldBlock:
+      if (std::exchange(held_up_, false)) partial_since_ = context_.shard.clock().now();
       stream_->notify_readable(&wake_);
       return Step::kWait;
     case io::Transfer::kEnd:
+      ended_ = true;
+      if (input_.whole() || works_on_something()) return Step::kAgain;
+      [[fallthrough]];
     case io::Transfer::kError:
       if (partial_before) {
         context_.router.complaints().info("connection of {}:{} was closed by the client in the middle of a request",

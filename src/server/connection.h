@@ -97,6 +97,8 @@ class Connection : public base::ListNode {
   const char* closing_ = nullptr;
   bool close_after_answers_ = false;
   bool draining_ = false;
+  bool ended_ = false;         // the peer sends no more: what it sent is worked off
+  bool held_up_ = false;       // a frame stays partial because it is not read on, which is not the peer's fault
   bool more_to_send_ = false;  // the peer would take it: others come first
   bool loading_ = false;       // what is to be sent next comes from the disk
   base::MonoTime read_at_;     // when the latest bytes came

@@ -21,7 +21,7 @@ class EchoRouter final : public RequestRouter {
  public:
   explicit EchoRouter(io::Shard& shard) : executor_(shard.executor()), complaints_(shard.log(), shard.clock(), 10) {}
   RequestClass class_of(int16_t) const override { return RequestClass::kData; }
-  bool pipelined(int16_t key) const override { return key == 0; }
+  bool pipelined(int16_t key) const override { return key == 0 || key == 6; }
   bool ends_soon(int16_t key) const override { return key != 2; }
   Budget& pipelined_waiters() override { return waiters_; }
   Complaints& complaints() override { return complaints_; }
@@ -30,13 +30,13 @@ class EchoRouter final : public RequestRouter {
     const auto key = base::load_be<int16_t>(request.frame.data());
     const std::string text{base::as_text(request.frame.subspan(2))};
     started.push_back(text);
-    if (key == 0 || key == 2) {
+    if (key == 0 || key == 2 || key == 6) {
       BudgetCharge waiting;
-      if (key == 0) waiting.add(waiters_, 1);
+      if (key == 0 || key == 6) waiting.add(waiters_, 1);
       auto& signal = *(waiting_[text] = std::make_unique<base::Signal>(executor_));
       co_await signal.wait();
     }
-    if (key == 3) co_return Outcome::kClose;
+    if (key == 3 || key == 6) co_return Outcome::kClose;
     if (key == 4) co_return Outcome::kSilent;
     if (key == 5) response = std::move(prepared.at(text));
     if (key == 5) co_return Outcome::kRespond;
@@ -437,6 +437,91 @@ TEST_F(ConnectionTest, a_close_comes_after_the_answers_before_it) {
   EXPECT_EQ(peer_->written, answer("a"));
   EXPECT_TRUE(closed_);
   EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "quiet", "bad"}));
+}
+
+TEST_F(ConnectionTest, a_pipelined_close_ends_the_connection_though_later_ones_are_done_too) {
+  connect();
+  // As acks=0 produces: the first fails, those behind it were done before it.
+  send(frame(6, "bad") + frame(0, "b") + frame(0, "c"));
+  EXPECT_EQ(router_.started.size(), 3U);
+  for (const char* done : {"c", "b"}) release(done);
+  EXPECT_FALSE(closed_);
+  release("bad");
+  EXPECT_EQ(peer_->written, "");  // nothing may follow the answer that is missing
+  EXPECT_TRUE(closed_);
+}
+
+TEST_F(ConnectionTest, what_a_client_sent_before_it_ended_its_side_is_worked_off) {
+  connect();
+  send(frame(0, "a") + frame(1, "b") + frame(4, "quiet"));
+  peer_->ended = true;
+  send("");
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a"}));
+  EXPECT_FALSE(closed_);
+  release("a");
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b", "quiet"}));
+  EXPECT_EQ(peer_->written, answer("a") + answer("b"));
+  EXPECT_TRUE(closed_);
+}
+
+TEST_F(ConnectionTest, a_frame_that_is_not_read_on_for_want_of_memory_has_no_deadline) {
+  base::Signal woken{shard().executor()};
+  Budget::Holder other{budgets_[0], woken};
+  connect();
+  send(frame(1, "learns the class"));
+  const std::string large = frame(1, std::string(900'000, 'x'));
+  send(large.substr(0, 1000));
+  EXPECT_TRUE(other.charge(1 << 20)) << "takes the reserve";
+  send(large.substr(1000, 300'000));
+  const auto later = shard().clock().now() + limits_.partial_frame_max + std::chrono::seconds{1};
+  connection_->check_deadlines(later);
+  settle();
+  EXPECT_FALSE(closed_);
+  budgets_[0].release(1 << 20);
+  settle();
+  connection_->check_deadlines(later);
+  settle();
+  EXPECT_TRUE(closed_) << "it is read again, and nothing comes";
+}
+
+TEST_F(ConnectionTest, a_partial_frame_behind_a_request_in_progress_has_its_deadline) {
+  connect();
+  send(frame(0, "a") + frame(0, "b").substr(0, 5));
+  connection_->check_deadlines(shard().clock().now() + limits_.partial_frame_max + std::chrono::seconds{1});
+  settle();
+  EXPECT_TRUE(closed_);
+}
+
+// Nine clients with a long poll of a few bytes each, and a budget of 1 MiB.
+TEST_F(ConnectionTest, small_requests_that_wait_do_not_use_the_budget_up) {
+  std::vector<std::shared_ptr<FakeStream::State>> peers;
+  std::vector<std::unique_ptr<Connection>> connections;
+  for (int i = 0; i < 9; ++i) {
+    auto peer = peers.emplace_back(std::make_shared<FakeStream::State>());
+    auto& one = connections.emplace_back(
+        std::make_unique<Connection>(ConnectionContext{shard(), pool_, budgets_, router_, limits_, traffic_},
+                                     std::make_unique<FakeStream>(peer), ConnectionInfo{}));
+    scope_.spawn(one->run());
+    settle();
+    for (const std::string& bytes : {frame(1, "learns the class"), frame(2, "poll " + std::to_string(i))}) {
+      for (char c : bytes) peer->to_read.push_back(static_cast<std::byte>(c));
+      if (peer->readable != nullptr) peer->readable->set();
+      settle();
+    }
+  }
+  EXPECT_EQ(router_.started.size(), 18U) << budgets_[0].used() << " bytes are charged";
+  scope_.cancel();
+}
+
+// Behind a request that waits, a frame that never comes whole.
+TEST_F(ConnectionTest, a_large_frame_behind_a_request_that_waits_holds_little) {
+  connect();
+  send(frame(2, "poll"));
+  const std::string large = frame(1, std::string(900'000, 'x'));
+  for (size_t at = 0; at + 100'000 < large.size(); at += 100'000) send(large.substr(at, 100'000));
+  connection_->check_deadlines(shard().clock().now() + limits_.partial_frame_max + std::chrono::seconds{1});
+  settle();
+  EXPECT_LE(budgets_[0].used(), 2 * BufferPool::kChunkBytes);
 }
 
 TEST_F(ConnectionTest, sizes_outside_the_limit_close_at_the_fourth_byte) {

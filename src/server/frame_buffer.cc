@@ -7,6 +7,7 @@ namespace stele::server {
 // What buffers know of their pool. Outlives it while leases are out.
 struct FrameShelf {
   std::vector<std::unique_ptr<FrameBuffer>> idle;
+  std::vector<std::unique_ptr<FrameBuffer>> small;
   size_t out = 0;
   bool pool_gone = false;
 };
@@ -29,14 +30,18 @@ void Lease::drop() {
     return;
   }
   if (Budget* budget = std::exchange(buffer->charged_to_, nullptr)) budget->release(buffer->capacity_);
-  if (buffer->capacity_ != BufferPool::kChunkBytes || shelf.idle.size() >= BufferPool::kIdleChunksMax) return;
-  shelf.idle.push_back(std::move(buffer));
+  if (buffer->capacity_ == BufferPool::kChunkBytes && shelf.idle.size() < BufferPool::kIdleChunksMax) {
+    shelf.idle.push_back(std::move(buffer));
+  } else if (buffer->capacity_ == BufferPool::kSmallBytes && shelf.small.size() < BufferPool::kIdleSmallMax) {
+    shelf.small.push_back(std::move(buffer));
+  }
 }
 
 BufferPool::BufferPool() : shelf_(std::make_unique<FrameShelf>()) {}
 
 BufferPool::~BufferPool() {
   shelf_->idle.clear();
+  shelf_->small.clear();
   shelf_->pool_gone = true;
   if (shelf_->out > 0) static_cast<void>(shelf_.release());  // NOLINT: the last lease deletes it
 }
@@ -45,9 +50,11 @@ size_t BufferPool::out() const { return shelf_->out; }
 
 Lease BufferPool::take(size_t bytes) {
   ++shelf_->out;
-  if (bytes == kChunkBytes && !shelf_->idle.empty()) {
-    FrameBuffer* buffer = shelf_->idle.back().release();
-    shelf_->idle.pop_back();
+  const bool reusable = bytes == kChunkBytes || bytes == kSmallBytes;
+  auto& idle = bytes == kSmallBytes ? shelf_->small : shelf_->idle;
+  if (reusable && !idle.empty()) {
+    FrameBuffer* buffer = idle.back().release();
+    idle.pop_back();
     return Lease{buffer};
   }
   return Lease{new FrameBuffer(*shelf_, bytes)};

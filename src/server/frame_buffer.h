@@ -67,7 +67,9 @@ class Lease {
 class BufferPool {
  public:
   static constexpr size_t kChunkBytes = size_t{128} << 10;
+  static constexpr size_t kSmallBytes = size_t{2} << 10;
   static constexpr size_t kIdleChunksMax = 64;  // kept for reuse; more are freed
+  static constexpr size_t kIdleSmallMax = 256;  // the same of kSmallBytes
 
   BufferPool();
   BufferPool(const BufferPool&) = delete;

@@ -7,7 +7,7 @@ namespace stele::server {
 
 namespace {
 constexpr size_t kSizeBytes = 4;
-constexpr size_t kSmallRest = 1024;  // a rest below this moves into a buffer of its own size
+constexpr size_t kSmallRest = BufferPool::kSmallBytes / 2;  // a rest below this moves into a small buffer
 }  // namespace
 
 std::optional<int32_t> FrameInput::announced() const {
@@ -28,7 +28,7 @@ bool FrameInput::whole() const {
 bool FrameInput::may_read_ahead() const {
   const auto size = announced();
   if (!size || !size_valid()) return !size;
-  return !whole() || end_ < buffer_->capacity() || end_ - begin_ < BufferPool::kChunkBytes;
+  return end_ < buffer_->capacity() || end_ - begin_ < BufferPool::kChunkBytes;
 }
 
 std::optional<int16_t> FrameInput::api_key() const {
@@ -83,7 +83,7 @@ void FrameInput::settle(Budget& budget) {
     return;
   }
   const size_t have = end_ - begin_;
-  if (have < kSmallRest && buffer_->capacity() > 2 * kSmallRest) move_to(pool_->take(2 * kSmallRest));
+  if (have < kSmallRest && buffer_->capacity() > BufferPool::kSmallBytes) move_to(pool_->take(BufferPool::kSmallBytes));
   buffer_.charge_to(budget);
 }
 

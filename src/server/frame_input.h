@@ -36,8 +36,8 @@ class FrameInput {
   bool partial() const { return end_ > begin_; }
   // A frame is there in full, and waits to be taken.
   bool whole() const;
-  // Whether to read on while the frames that are there have to wait: until one is whole and fills a buffer. Behind that
-  // the peer has to wait too.
+  // Whether to read on while the frames that are there have to wait: until a buffer is full. Behind that the peer has
+  // to wait too.
   bool may_read_ahead() const;
   // The API key of the frame that is being read, once its first six bytes are there;
   // -1 where it is too short to have one.
