@@ -59,6 +59,7 @@ struct Send {
 struct SeenRecord {
   int64_t offset = 0;
   RecordMark mark = 0;
+  int32_t leader_epoch = -1;  // of its batch
 };
 
 // The answer of one partition of a Fetch.
@@ -81,6 +82,14 @@ struct Bound {
   Place place;
   bool latest = true;  // else the earliest
   int64_t offset = -1;
+  int32_t leader_epoch = -1;  // of the latest
+};
+
+// A partition's leader epoch as Metadata told it.
+struct EpochSeen {
+  Span span;
+  Place place;
+  int32_t leader_epoch = -1;
 };
 
 struct Trim {  // DeleteRecords
@@ -97,6 +106,7 @@ struct Commit {
   Place place;
   int64_t offset = -1;  // no two commits of a group and place have the same
   Outcome outcome = Outcome::kInfo;
+  int32_t generation = -1;  // that it named
 };
 
 struct CommitRead {
@@ -104,6 +114,23 @@ struct CommitRead {
   int32_t group = -1;
   Place place;
   int64_t offset = -1;  // -1: there is none
+};
+
+// What the leader of a generation told the coordinator to hand out: a byte for each partition.
+struct Handout {
+  Span span;  // never completed: nobody knows whether it was taken
+  int32_t group = -1;
+  int32_t generation = -1;
+  std::map<std::string, std::string> parts;  // by member
+};
+
+// What a member was handed.
+struct Assignment {
+  Span span;
+  int32_t group = -1;
+  int32_t generation = -1;
+  std::string member;
+  std::string part;
 };
 
 struct Topic {
@@ -157,6 +184,7 @@ struct Oddity {
 
 struct History {
   bool synced = false;  // stele.durability=synced, for topics that do not say otherwise
+  bool flips = false;   // bits flip in what is read; the leader epoch of a batch lies outside of its checksum
   Moment clock = 0;
   std::vector<Topic> topics;
   std::vector<Send> sends;
@@ -165,6 +193,9 @@ struct History {
   std::vector<Trim> trims;
   std::vector<Commit> commits;
   std::vector<CommitRead> commit_reads;
+  std::vector<EpochSeen> epochs;
+  std::vector<Handout> handouts;
+  std::vector<Assignment> assignments;
   std::vector<Ending> endings;    // by era
   std::vector<Opening> openings;  // by era
   std::vector<Oddity> oddities;

@@ -15,34 +15,6 @@ struct CommitOps {
   std::vector<const CommitRead*> reads;
 };
 
-// Whether a power loss may have undone what was certain in an era before a later one.
-class Undoings {
- public:
-  Undoings(const History& history, int32_t group) {
-    const auto log = history.group_logs.find(group);
-    for (const Ending& ending : history.endings) {
-      bool lossy = ending.kind == EndKind::kPowerLoss && !history.synced;
-      if (log != history.group_logs.end()) {
-        const auto ends = ending.ends.find(log->second);
-        if (ends != ending.ends.end()) {
-          lossy = lossy && ends->second.synced < ends->second.assigned;
-          lossy = lossy || (ends->second.damaged && !history.synced);
-        }
-      }
-      lossy_.push_back(lossy);
-    }
-  }
-  bool between(uint32_t from_era, uint32_t to_era) const {
-    for (uint32_t era = from_era; era < to_era && era < lossy_.size(); ++era) {
-      if (lossy_[era]) return true;
-    }
-    return false;
-  }
-
- private:
-  std::vector<bool> lossy_;
-};
-
 std::string wrong_with(const CommitRead& read, const CommitOps& ops, const Undoings& undoings) {
   // The youngest moment at which a commit began that is certain to have happened before the read.
   const Commit* newest = nullptr;
@@ -66,6 +38,28 @@ std::string wrong_with(const CommitRead& read, const CommitOps& ops, const Undoi
 }
 
 }  // namespace
+
+Undoings::Undoings(const History& history, int32_t group) {
+  const auto log = history.group_logs.find(group);
+  for (const Ending& ending : history.endings) {
+    bool lossy = ending.kind == EndKind::kPowerLoss && !history.synced;
+    if (log != history.group_logs.end()) {
+      const auto ends = ending.ends.find(log->second);
+      if (ends != ending.ends.end()) {
+        lossy = lossy && ends->second.synced < ends->second.assigned;
+        lossy = lossy || (ends->second.damaged && !history.synced);
+      }
+    }
+    lossy_.push_back(lossy);
+  }
+}
+
+bool Undoings::between(uint32_t from_era, uint32_t to_era) const {
+  for (uint32_t era = from_era; era < to_era && era < lossy_.size(); ++era) {
+    if (lossy_[era]) return true;
+  }
+  return false;
+}
 
 std::vector<Finding> judge_commits(const History& history) {
   std::vector<Finding> findings;
@@ -107,7 +101,8 @@ std::vector<Finding> judge_topics(const History& history) {
 
 std::vector<Finding> judge(const History& history) {
   std::vector<Finding> all = judge_logs(history);
-  for (auto part : {judge_watermarks(history), judge_commits(history), judge_topics(history)}) {
+  for (auto part : {judge_watermarks(history), judge_commits(history), judge_epochs(history), judge_groups(history),
+                    judge_topics(history)}) {
     std::move(part.begin(), part.end(), std::back_inserter(all));
   }
   for (size_t i = 0; i < history.oddities.size() && i < kFindingsMax; ++i) {

@@ -29,6 +29,11 @@ std::vector<Finding> judge_logs(const History& history);
 std::vector<Finding> judge_watermarks(const History& history);
 // "commit": a committed offset is gone, or an older one is back.
 std::vector<Finding> judge_commits(const History& history);
+// "epoch": the leader epoch of a partition fell, in answers or over the offsets of its log.
+std::vector<Finding> judge_epochs(const History& history);
+// "assignment": two members of one generation were handed the same partition, or one got what its leader did not give.
+// "fencing": a commit of a generation was taken though a later one had been handed out.
+std::vector<Finding> judge_groups(const History& history);
 // "topic": one that was created is gone, one that was deleted is back, partitions are missing.
 std::vector<Finding> judge_topics(const History& history);
 
@@ -44,6 +49,17 @@ class Cuts {
     int64_t end = 0;
   };
   std::map<Place, std::vector<Cut>> cuts_;
+};
+
+// Whether the end of a process may have undone what a group's coordinator had made certain before.
+class Undoings {
+ public:
+  Undoings(const History& history, int32_t group);
+  // In an era, though not in a later one.
+  bool between(uint32_t from_era, uint32_t to_era) const;
+
+ private:
+  std::vector<bool> lossy_;  // by era
 };
 
 }  // namespace stele::sim::swarm

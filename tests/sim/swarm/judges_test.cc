@@ -59,6 +59,21 @@ class Tale {
   void found_commit(int64_t offset) {
     history_.commit_reads.push_back({.span = span(), .group = 0, .place = kPlace, .offset = offset});
   }
+  // What was read last lies in these leader epochs.
+  void in_epochs(std::vector<int32_t> epochs) {
+    for (size_t i = 0; i < epochs.size(); ++i) history_.reads.back().records[i].leader_epoch = epochs[i];
+  }
+  void metadata(int32_t leader_epoch) {
+    history_.epochs.push_back({.span = span(), .place = kPlace, .leader_epoch = leader_epoch});
+  }
+  void handed_out(int32_t generation, std::map<std::string, std::string> parts) {
+    history_.handouts.push_back(
+        {.span = {.invoked = history_.tick()}, .group = 0, .generation = generation, .parts = std::move(parts)});
+  }
+  void got(int32_t generation, const std::string& member, const std::string& part) {
+    history_.assignments.push_back(
+        {.span = span(), .group = 0, .generation = generation, .member = member, .part = part});
+  }
   // The process ends; the log of the next one has the end `opened`.
   void ends(EndKind kind, Ends ends, int64_t opened) {
     history_.endings.push_back({.era = era(), .kind = kind, .at = history_.tick(), .ends = {{kPlace, ends}}});
@@ -410,6 +425,154 @@ TEST(JudgesTest, a_commit_of_which_nobody_knows_may_be_there_or_not) {
     tale.committed(6, Outcome::kInfo);
     tale.history().commits.back().span.completed = kNever;
     tale.found_commit(found);
+    EXPECT_THAT(tale.rules(), IsEmpty());
+  }
+}
+
+TEST(JudgesTest, a_power_loss_takes_no_commit_where_all_of_its_log_was_synced) {
+  for (const int64_t synced : {2, 1}) {
+    Tale tale;
+    tale.history().topics.push_back({.name = "__consumer_offsets", .created = 1, .there_at_end = true});
+    tale.history().group_logs[0] = {1, 0};
+    tale.committed(5);
+    tale.history().endings.push_back(
+        {.era = 0, .kind = EndKind::kPowerLoss, .at = tale.history().tick(), .ends = {{{1, 0}, at(2, synced)}}});
+    tale.found_commit(-1);
+    EXPECT_EQ(tale.rules(), synced == 2 ? Rules{"commit"} : Rules{});
+  }
+}
+
+TEST(JudgesTest, leader_epochs_that_rise_and_those_that_a_power_loss_cut_off) {
+  Tale tale;
+  tale.metadata(0);
+  tale.sent({1, 2}, 0);
+  tale.read(0, {1, 2}, 2);
+  tale.in_epochs({0, 1});
+  tale.metadata(1);
+  tale.ends(EndKind::kPowerLoss, at(2, 1), 1);
+  tale.metadata(1);
+  tale.sent({3}, 1);
+  tale.metadata(2);
+  tale.last_scan(0, {1, 3});
+  tale.in_epochs({0, 2});
+  EXPECT_THAT(tale.rules(), IsEmpty());
+}
+
+TEST(JudgesTest, a_leader_epoch_that_fell_in_answers) {
+  Tale tale;
+  tale.metadata(2);
+  tale.metadata(1);
+  EXPECT_EQ(tale.rules(), (Rules{"epoch"}));
+  Tale listed;
+  listed.metadata(2);
+  listed.bound(true, 0);
+  listed.history().bounds.back().leader_epoch = 1;
+  EXPECT_EQ(listed.rules(), (Rules{"epoch"}));
+}
+
+TEST(JudgesTest, an_answer_that_began_before_another_ended_may_have_an_older_epoch) {
+  Tale tale;
+  tale.metadata(2);
+  tale.metadata(1);
+  tale.history().epochs[0].span = {1, 10, 0};
+  tale.history().epochs[1].span = {9, 11, 0};
+  EXPECT_THAT(tale.rules(), IsEmpty());
+}
+
+TEST(JudgesTest, a_leader_epoch_that_falls_over_the_offsets) {
+  Tale tale;
+  tale.sent({1, 2}, 0);
+  tale.read(0, {1, 2}, 2);
+  tale.in_epochs({1, 0});
+  EXPECT_EQ(tale.rules(), (Rules{"epoch"}));
+}
+
+TEST(JudgesTest, a_leader_epoch_of_an_offset_that_changed) {
+  Tale tale;
+  tale.sent({1}, 0);
+  tale.read(0, {1}, 1);
+  tale.in_epochs({0});
+  tale.ends(EndKind::kKill, at(1, 1), 1);
+  tale.last_scan(0, {1});
+  tale.in_epochs({1});
+  EXPECT_EQ(tale.rules(), (Rules{"epoch"}));
+}
+
+TEST(JudgesTest, a_batch_of_an_older_epoch_than_was_told_before_it_was_sent) {
+  for (const int32_t epoch : {2, 1}) {
+    Tale tale;
+    tale.metadata(2);
+    tale.sent({1}, 0);
+    tale.read(0, {1}, 1);
+    tale.in_epochs({epoch});
+    EXPECT_EQ(tale.rules(), epoch == 2 ? Rules{} : Rules{"epoch"});
+  }
+}
+
+TEST(JudgesTest, a_generation_in_which_each_partition_has_one_member) {
+  Tale tale;
+  tale.handed_out(1, {{"a", "xy"}, {"b", "z"}});
+  tale.got(1, "a", "xy");
+  tale.got(1, "b", "z");
+  tale.got(1, "c", "");
+  tale.handed_out(2, {{"b", "xyz"}});
+  tale.got(2, "b", "xyz");
+  EXPECT_THAT(tale.rules(), IsEmpty());
+}
+
+TEST(JudgesTest, a_partition_that_two_members_of_a_generation_have) {
+  for (const int32_t generation : {1, 2}) {
+    Tale tale;
+    tale.handed_out(1, {{"a", "xy"}});
+    tale.handed_out(generation, {{"b", "yz"}});
+    tale.got(1, "a", "xy");
+    tale.got(generation, "b", "yz");
+    EXPECT_EQ(tale.rules(), generation == 1 ? Rules{"assignment"} : Rules{});
+  }
+}
+
+TEST(JudgesTest, a_generation_may_come_again_only_where_a_power_loss_took_the_first) {
+  for (const EndKind kind : {EndKind::kKill, EndKind::kPowerLoss}) {
+    Tale tale;
+    tale.handed_out(1, {{"a", "xy"}});
+    tale.got(1, "a", "xy");
+    tale.ends(kind, at(0, 0), 0);
+    tale.handed_out(1, {{"b", "xy"}});
+    tale.got(1, "b", "xy");
+    EXPECT_EQ(tale.rules(), kind == EndKind::kKill ? Rules{"assignment"} : Rules{});
+  }
+}
+
+TEST(JudgesTest, a_member_that_got_what_its_leader_did_not_give) {
+  for (const auto& [generation, part] : std::map<int32_t, std::string>{{1, "y"}, {2, "x"}}) {
+    Tale tale;
+    tale.handed_out(1, {{"a", "x"}, {"b", "y"}});
+    tale.got(generation, "a", part);
+    EXPECT_EQ(tale.rules(), (Rules{"assignment"}));
+  }
+}
+
+TEST(JudgesTest, a_commit_of_a_generation_that_is_over) {
+  for (const auto outcome : {Outcome::kOk, Outcome::kFail, Outcome::kInfo}) {
+    Tale tale;
+    tale.handed_out(2, {{"a", "x"}});
+    tale.committed(4);
+    tale.history().commits.back().generation = 1;
+    tale.got(2, "a", "x");
+    tale.committed(5, outcome);
+    tale.history().commits.back().generation = 1;
+    EXPECT_EQ(tale.rules(), outcome == Outcome::kOk ? Rules{"fencing"} : Rules{});
+  }
+}
+
+TEST(JudgesTest, a_commit_of_the_present_generation_or_of_one_that_a_power_loss_brought_back) {
+  for (const int32_t generation : {2, 1}) {
+    Tale tale;
+    tale.handed_out(2, {{"a", "x"}});
+    tale.got(2, "a", "x");
+    if (generation == 1) tale.ends(EndKind::kPowerLoss, at(0, 0), 0);
+    tale.committed(5);
+    tale.history().commits.back().generation = generation;
     EXPECT_THAT(tale.rules(), IsEmpty());
   }
 }

@@ -30,6 +30,8 @@ constexpr int32_t kLoners = 2;  // groups of loners are numbered from here on
 struct Membership {
   std::string member;
   int32_t generation = -1;
+  int32_t last_generation = -1;  // that it was in, also where it has to join anew
+  int32_t former_generation = -1;
   std::vector<int32_t> partitions;
 };
 
@@ -43,7 +45,7 @@ bool passes(ErrorCode code) {
 class Member {
  public:
   Member(Stage& stage, io::Shard& shard, const ClientPlan& plan)
-      : stage_(stage), shard_(shard), plan_(plan), random_(plan.seed) {
+      : stage_(stage), shard_(shard), plan_(plan), random_(plan.seed), late_(news_of(plan, 1)) {
     group_ = plan.kind == ClientKind::kLoner ? kLoners + plan.group : plan.group;
     name_ = group_name(group_);
   }
@@ -106,12 +108,24 @@ class Member {
     sync.protocol_name = "range";
     std::vector<std::string> parts;
     if (answer->leader == answer->member_id) parts = share_out(id, answer->members.size());
+    const Moment invoked = stage_.history.tick();
+    Handout handout{.span = {.invoked = invoked}, .group = group_, .generation = answer->generation_id, .parts = {}};
     for (size_t i = 0; i < parts.size(); ++i) {
       sync.assignments.push_back({.member_id = answer->members[i].member_id, .assignment = base::as_bytes(parts[i])});
+      handout.parts.emplace(answer->members[i].member_id, parts[i]);
     }
+    if (!parts.empty()) stage_.history.handouts.push_back(std::move(handout));
     const auto synced = co_await line_->call<wire::SyncGroupResponse>(sync, 5, plan_.timeout + milliseconds{4000});
     if (!synced) line_.reset();
     if (!synced || synced->error_code != 0) co_return false;
+    stage_.history.assignments.push_back({.span = {invoked, stage_.history.tick(), line_->era()},
+                                          .group = group_,
+                                          .generation = answer->generation_id,
+                                          .member = membership_.member,
+                                          .part = std::string{base::as_text(synced->assignment)}});
+    if (membership_.last_generation != answer->generation_id) {
+      membership_.former_generation = std::exchange(membership_.last_generation, answer->generation_id);
+    }
     membership_.generation = answer->generation_id;
     membership_.partitions.clear();
     for (const std::byte part : synced->assignment) membership_.partitions.push_back(static_cast<int32_t>(part));
@@ -164,13 +178,17 @@ class Member {
     }
     const size_t index = stage_.history.commits.size();
     const int64_t offset = ++stage_.commits;
+    // Now and then as one that has not heard of the last rebalance.
+    const bool late = stage_.plan.story >= 2 && membership_.former_generation >= 0 && late_.below(6) == 0;
+    const int32_t generation = late ? membership_.former_generation : membership_.generation;
     stage_.history.commits.push_back({.span = {.invoked = stage_.history.tick()},
                                       .group = group_,
                                       .place = {topic->number, partition},
-                                      .offset = offset});
+                                      .offset = offset,
+                                      .generation = generation});
     wire::OffsetCommitRequest request;
     request.group_id = name_;
-    request.generation_id_or_member_epoch = membership_.generation;
+    request.generation_id_or_member_epoch = generation;
     request.member_id = membership_.member;
     auto& wanted = request.topics.emplace_back();
     wanted.name = topic_name;
@@ -189,7 +207,7 @@ class Member {
       ++stage_.acknowledged;
       co_return;
     }
-    take_refusal(code);
+    if (!late || code != ErrorCode::kIllegalGeneration) take_refusal(code);
     // Nothing of these was written; of all else nobody knows. A coordinator that resigns answers NOT_COORDINATOR for
     // what it has written too.
     if (code == ErrorCode::kIllegalGeneration || code == ErrorCode::kUnknownMemberId ||
@@ -217,6 +235,7 @@ class Member {
   io::Shard& shard_;
   const ClientPlan& plan_;
   base::SeededRandom random_;
+  base::SeededRandom late_;
   int32_t group_ = 0;
   std::string name_;
   std::unique_ptr<Line> line_;

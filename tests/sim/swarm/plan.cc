@@ -246,9 +246,14 @@ base::SeededRandom Plan::stream(uint64_t number) const {
   return base::SeededRandom{base::SeededRandom{seed * 0x9e3779b97f4a7c15ULL + number}.next()};
 }
 
+base::SeededRandom news_of(const ClientPlan& client, uint64_t number) {
+  return base::SeededRandom{base::SeededRandom{client.seed * 0x9e3779b97f4a7c15ULL + number}.next()};
+}
+
 Plan draw_plan(uint64_t seed, const Limits& limits) {
   Plan plan;
   plan.seed = seed;
+  plan.story = limits.story;
   base::SeededRandom random = plan.stream(1);
   const bool synced = one_in(random, 2);
   plan.synced = limits.durability == Durability::kAny ? synced : limits.durability == Durability::kSynced;

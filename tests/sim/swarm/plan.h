@@ -38,8 +38,15 @@ inline constexpr FaultKind kStrikes[] = {FaultKind::kKill, FaultKind::kPowerLoss
 const char* name_of(FaultKind kind);
 constexpr uint32_t bit_of(FaultKind kind) { return 1U << static_cast<uint32_t>(kind); }
 
+// Draws that came later than others lie behind these, so that a stored seed goes on telling what it told.
+//   1  what there was at first
+//   2  readers ask for Metadata, members commit for generations that are over
+inline constexpr uint32_t kNewestStory = 2;
+inline constexpr uint32_t kStory = 1;  // that is told unless another is asked for
+
 // What a run may be cut down to.
 struct Limits {
+  uint32_t story = kStory;
   Durability durability = Durability::kAny;
   uint32_t faults_off = 0;                // bits of FaultKind
   uint32_t clients_max = 8;               // of each kind together
@@ -73,6 +80,7 @@ struct ClientPlan {
 
 struct Plan {
   uint64_t seed = 0;
+  uint32_t story = kStory;
   bool synced = false;
   uint32_t shards = 1;
   config::ConfigMap config;
@@ -101,6 +109,9 @@ struct Plan {
   base::SeededRandom stream(uint64_t number) const;
   std::string text() const;  // for the one who reads a failure
 };
+
+// Draws of a client beside those from its seed: what is new takes none of these away.
+base::SeededRandom news_of(const ClientPlan& client, uint64_t number);
 
 Plan draw_plan(uint64_t seed, const Limits& limits);
 

@@ -7,6 +7,7 @@
 #include "wire/fetch_response.h"
 #include "wire/list_offsets_request.h"
 #include "wire/list_offsets_response.h"
+#include "wire/metadata_request.h"
 
 namespace stele::sim::swarm {
 
@@ -16,11 +17,12 @@ using base::ErrorCode;
 using base::Task;
 
 constexpr int16_t kListVersion = 7;
+constexpr int16_t kMetadataVersion = 12;
 
 class Reader {
  public:
   Reader(Stage& stage, io::Shard& shard, const ClientPlan& plan, uint32_t number)
-      : stage_(stage), shard_(shard), plan_(plan), number_(number), random_(plan.seed) {}
+      : stage_(stage), shard_(shard), plan_(plan), number_(number), random_(plan.seed), metadata_(news_of(plan, 1)) {}
 
   Task<void> run() {
     for (uint32_t done = 0; done < plan_.operations && !stage_.healed;) {
@@ -36,6 +38,8 @@ class Reader {
       ++done;
       if (topic_ == nullptr) {
         co_await pause(shard_, random_, plan_.think);
+      } else if (stage_.plan.story >= 2 && metadata_.below(10) == 0) {
+        co_await ask_metadata();
       } else if (random_.below(10) == 0) {
         co_await ask_bound();
       } else {
@@ -167,6 +171,20 @@ class Reader {
     }
   }
 
+  Task<void> ask_metadata() {
+    wire::MetadataRequest request;
+    request.topics = std::nullopt;
+    request.allow_auto_topic_creation = false;
+    const Moment invoked = stage_.history.tick();
+    const auto answer = co_await line_->call<wire::MetadataResponse>(request, kMetadataVersion, plan_.timeout);
+    if (answer) {
+      note_epochs(stage_, *answer.message, {invoked, stage_.history.tick(), line_->era()});
+      ++stage_.acknowledged;
+    } else {
+      line_.reset();
+    }
+  }
+
   Task<void> ask_bound() {
     const auto partition = static_cast<int32_t>(random_.below(static_cast<uint64_t>(topic_->partitions)));
     co_await ask(partition, random_.below(2) == 0);
@@ -199,7 +217,8 @@ class Reader {
     stage_.history.bounds.push_back({.span = {invoked, stage_.history.tick(), line_->era()},
                                      .place = place,
                                      .latest = latest,
-                                     .offset = got.offset});
+                                     .offset = got.offset,
+                                     .leader_epoch = got.leader_epoch});
     co_return got.offset;
   }
 
@@ -208,6 +227,7 @@ class Reader {
   const ClientPlan& plan_;
   const uint32_t number_;
   base::SeededRandom random_;
+  base::SeededRandom metadata_;
   std::unique_ptr<Line> line_;
   std::optional<base::TopicId> topic_id_;
   const KnownTopic* topic_ = nullptr;  // looked up anew for each operation

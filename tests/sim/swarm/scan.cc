@@ -27,7 +27,7 @@ class Scan {
     for (const auto& [topic, partitions] : there_) {
       for (int32_t i = 0; i < partitions; ++i) co_await read_partition(topic, i);
     }
-    for (int32_t group = 0; group < 4; ++group) {
+    for (int32_t group = 0; group < kGroups; ++group) {
       for (const auto& [topic, partitions] : there_) co_await read_commits(group, topic);
     }
   }
@@ -57,7 +57,9 @@ class Scan {
     wire::MetadataRequest request;
     request.topics = std::nullopt;
     request.allow_auto_topic_creation = false;
+    const Moment invoked = stage_.history.tick();
     const auto answer = co_await ask<wire::MetadataResponse>(request, 12);
+    note_epochs(stage_, *answer.message, {invoked, stage_.history.tick(), line_->era()});
     for (const auto& topic : answer->topics) {
       if (topic.is_internal) continue;
       const std::string name{topic.name.value_or("")};
@@ -88,7 +90,8 @@ class Scan {
         stage_.history.bounds.push_back({.span = {invoked, stage_.history.tick(), line_->era()},
                                          .place = {topic.number, partition},
                                          .latest = latest,
-                                         .offset = got.offset});
+                                         .offset = got.offset,
+                                         .leader_epoch = got.leader_epoch});
         co_return got.offset;
       }
       last_error_ = got.error_code;

@@ -97,6 +97,7 @@ std::string replay_command(const SeedRun& run) {
   if (run.limits.clients_max != all.clients_max) text += fmt::format(" --clients {}", run.limits.clients_max);
   if (run.limits.partitions_max != all.partitions_max)
     text += fmt::format(" --partitions {}", run.limits.partitions_max);
+  if (run.limits.story != all.story) text += fmt::format(" --story {}", run.limits.story);
   if (run.limits.faults_events != all.faults_events) text += fmt::format(" --events {}", run.limits.faults_events);
   return text;
 }

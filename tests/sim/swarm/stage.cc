@@ -135,7 +135,20 @@ std::vector<SeenRecord> decode(base::Bytes records, int64_t from, std::string& d
       if (!record.ok()) return seen;
       if (!*record) break;
       if ((*record)->offset.value() < from) continue;
-      seen.push_back({(*record)->offset.value(), mark_of((*record)->value.value_or(base::Bytes{}))});
+      seen.push_back({(*record)->offset.value(), mark_of((*record)->value.value_or(base::Bytes{})),
+                      (*batch)->leader_epoch().value()});
+    }
+  }
+}
+
+void note_epochs(Stage& stage, const wire::MetadataResponse& answer, Span span) {
+  for (const auto& topic : answer.topics) {
+    const KnownTopic* known = stage.find(topic.topic_id);
+    if (known == nullptr) continue;
+    for (const auto& part : topic.partitions) {
+      if (part.leader_epoch < 0) continue;
+      stage.history.epochs.push_back(
+          {.span = span, .place = {known->number, part.partition_index}, .leader_epoch = part.leader_epoch});
     }
   }
 }

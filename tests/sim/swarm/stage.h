@@ -13,6 +13,7 @@
 #include "sim/swarm/history.h"
 #include "sim/swarm/log_watch.h"
 #include "sim/swarm/plan.h"
+#include "wire/metadata_response.h"
 
 namespace stele::sim::swarm {
 
@@ -134,6 +135,9 @@ base::Task<void> scan_all(Stage& stage, io::Shard& shard);
 // An answer of OffsetFetch into the history; false where there was none. `code` is that of a refusal.
 base::Task<bool> fetch_offsets(Stage& stage, Line& line, int32_t group, const KnownTopic& topic, base::Duration timeout,
                                int16_t& code);
+inline constexpr int32_t kGroups = 4;
 std::string group_name(int32_t group);
+// The leader epochs that it tells, into the history.
+void note_epochs(Stage& stage, const wire::MetadataResponse& answer, Span span);
 
 }  // namespace stele::sim::swarm

@@ -19,7 +19,7 @@ stele_sim --seed S [what a shrunk seed says]     one seed, with its schedule and
 stele_sim --shrink S [the same]                  the least that still fails
 stele_sim --compare S                            runs it twice, says where the runs part
 options that leave something out: --off kill|power|stop|pause|tearing|network|disk|loops|rare|errors|clients,
-  --clients N, --partitions N, --events N
+  --clients N, --partitions N, --events N, --story N (without what was added to stories after their Nth form)
 exit codes: 0 clean, 127 a crash, 128 something does not end, 129 a broken promise
 )";
 
@@ -82,6 +82,9 @@ bool take_number(Arguments& arguments, std::string_view name, uint64_t value) {
     arguments.limits.partitions_max = static_cast<int32_t>(value);
   } else if (name == "--events") {
     arguments.limits.faults_events = value;
+  } else if (name == "--story") {
+    if (value == 0 || value > kNewestStory) return false;
+    arguments.limits.story = static_cast<uint32_t>(value);
   } else {
     return false;
   }
@@ -97,7 +100,8 @@ bool parse(Arguments& arguments, const std::vector<std::string>& words) {
   return words.size() % 2 == 0 && (arguments.mode != Mode::kMany || arguments.seeds > 0 || !arguments.stored.empty());
 }
 
-// A stored seed stands in a line: its number, the options that leave something out, and behind '#' what it found.
+// A stored seed stands in a line: its number, the options that leave something out (--story with the number of the
+// newest one at that time), and behind '#' what it found.
 std::optional<std::vector<SeedRun>> read_stored(const std::string& path) {
   std::vector<SeedRun> runs;
   if (path.empty()) return runs;

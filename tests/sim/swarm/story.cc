@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "broker/coordinator_host.h"
+#include "coordinator/group/partition_of_group.h"
 #include "log/dump.h"
 #include "sim/swarm/stage.h"
 
@@ -106,6 +108,7 @@ class Teller {
         random_(plan.stream(5)) {
     world_pointer_ = &world_;
     history_.synced = plan.synced;
+    history_.flips = plan.flipped_read > 0;
     if (options.aloud) stage_.say = [this](std::string_view line) { journal_.say(line); };
   }
 
@@ -125,6 +128,7 @@ class Teller {
     for (const std::string& error : journal_.errors()) {
       if (!plan_.disk_errors && plan_.flipped_read == 0) stage_.odd("the broker logged an error: " + error);
     }
+    place_groups();
     told_.findings = judge(history_);
     if (!finished) told_.findings.insert(told_.findings.begin(), {"stuck", stuck_});
     if (!told_.findings.empty()) told_.verdict = finished ? Verdict::kWrong : Verdict::kStuck;
@@ -132,6 +136,21 @@ class Teller {
   }
 
  private:
+  // In which log a group's commits lie: in doubt in none.
+  void place_groups() {
+    int32_t number = -1;
+    for (size_t i = 0; i < history_.topics.size(); ++i) {
+      if (history_.topics[i].name != broker::kOffsetsTopic) continue;
+      if (number >= 0) return;
+      number = static_cast<int32_t>(i);
+    }
+    if (number < 0) return;
+    const int32_t partitions = std::stoi(plan_.config.at("offsets.topic.num.partitions"));
+    for (int32_t group = 0; group < kGroups; ++group) {
+      history_.group_logs[group] = {number, coordinator::partition_of_group(group_name(group), partitions)};
+    }
+  }
+
   // False where something that must end does not.
   bool live() {
     begin_process();
