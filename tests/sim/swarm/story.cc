@@ -7,6 +7,7 @@
 #include "broker/coordinator_host.h"
 #include "coordinator/group/partition_of_group.h"
 #include "log/dump.h"
+#include "sim/swarm/snapshots.h"
 #include "sim/swarm/stage.h"
 
 namespace stele::sim::swarm {
@@ -89,6 +90,7 @@ base::Task<void> verify_files(io::Shard& shard, const Plan& plan, std::vector<st
           **directory, entry.name, {.verify = true},
           [&](const log::DumpLine& line) { problems.push_back(entry.name + ": " + line.to_text()); });
       if (!report.ok()) problems.push_back(entry.name + ": " + report.error().message);
+      co_await check_snapshots(**directory, entry.name, problems);
     }
   }
 }
