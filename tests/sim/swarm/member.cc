@@ -42,10 +42,25 @@ bool passes(ErrorCode code) {
          code == ErrorCode::kRequestTimedOut;
 }
 
+// A commit beyond offset.metadata.max.bytes, stele.group.offsets.max or stele.groups.max.
+bool is_limit(ErrorCode code) {
+  return code == ErrorCode::kOffsetMetadataTooLarge || code == ErrorCode::kInvalidCommitOffsetSize ||
+         code == ErrorCode::kPolicyViolation;
+}
+
+int32_t in_ms(base::Duration time) {
+  return static_cast<int32_t>(std::chrono::duration_cast<milliseconds>(time).count());
+}
+
 class Member {
  public:
   Member(Stage& stage, io::Shard& shard, const ClientPlan& plan)
-      : stage_(stage), shard_(shard), plan_(plan), random_(plan.seed), late_(news_of(plan, 1)) {
+      : stage_(stage),
+        shard_(shard),
+        plan_(plan),
+        random_(plan.seed),
+        late_(news_of(plan, 1)),
+        extra_(news_of(plan, 3)) {
     group_ = plan.kind == ClientKind::kLoner ? kLoners + plan.group : plan.group;
     name_ = group_name(group_);
   }
@@ -86,13 +101,14 @@ class Member {
   Task<bool> join(base::TopicId id) {
     wire::JoinGroupRequest request;
     request.group_id = name_;
-    request.session_timeout_ms = 1000;
-    request.rebalance_timeout_ms = 1500;
+    request.session_timeout_ms = in_ms(plan_.session_timeout);
+    request.rebalance_timeout_ms = in_ms(plan_.rebalance_timeout);
+    const base::Duration patience = plan_.timeout + plan_.rebalance_timeout + milliseconds{2500};
     const std::string member = membership_.member;
     request.member_id = member;
     request.protocol_type = "consumer";
     request.protocols.push_back({.name = "range", .metadata = base::as_bytes("m")});
-    const auto answer = co_await line_->call<wire::JoinGroupResponse>(request, 9, plan_.timeout + milliseconds{4000});
+    const auto answer = co_await line_->call<wire::JoinGroupResponse>(request, 9, patience);
     if (!answer) line_.reset();
     if (!answer) co_return false;
     const auto code = static_cast<ErrorCode>(answer->error_code);
@@ -115,7 +131,7 @@ class Member {
       handout.parts.emplace(answer->members[i].member_id, parts[i]);
     }
     if (!parts.empty()) stage_.history.handouts.push_back(std::move(handout));
-    const auto synced = co_await line_->call<wire::SyncGroupResponse>(sync, 5, plan_.timeout + milliseconds{4000});
+    const auto synced = co_await line_->call<wire::SyncGroupResponse>(sync, 5, patience);
     if (!synced) line_.reset();
     if (!synced || synced->error_code != 0) co_return false;
     stage_.history.assignments.push_back({.span = {invoked, stage_.history.tick(), line_->era()},
@@ -192,7 +208,9 @@ class Member {
     request.member_id = membership_.member;
     auto& wanted = request.topics.emplace_back();
     wanted.name = topic_name;
-    wanted.partitions.push_back({.partition_index = partition, .committed_offset = offset});
+    const std::string metadata(plan_.metadata_bytes == 0 ? 0 : extra_.below(plan_.metadata_bytes + 1), 'm');
+    wanted.partitions.push_back(
+        {.partition_index = partition, .committed_offset = offset, .committed_metadata = metadata});
     const auto answer = co_await line_->call<wire::OffsetCommitResponse>(request, kCommitVersion, plan_.timeout);
     if (!answer) {
       line_.reset();
@@ -211,7 +229,7 @@ class Member {
     // Nothing of these was written; of all else nobody knows. A coordinator that resigns answers NOT_COORDINATOR for
     // what it has written too.
     if (code == ErrorCode::kIllegalGeneration || code == ErrorCode::kUnknownMemberId ||
-        code == ErrorCode::kRebalanceInProgress) {
+        code == ErrorCode::kRebalanceInProgress || is_limit(code)) {
       told.outcome = Outcome::kFail;
     } else {
       told.span.completed = kNever;
@@ -226,7 +244,7 @@ class Member {
       membership_.generation = -1;
     } else if (code == ErrorCode::kUnknownMemberId) {
       membership_ = {};
-    } else if (code != ErrorCode::kUnknownTopicOrPartition) {
+    } else if (code != ErrorCode::kUnknownTopicOrPartition && !(is_limit(code) && stage_.plan.story >= 3)) {
       stage_.odd(fmt::format("group {} answered {}", name_, base::error_name(code)));
     }
   }
@@ -236,6 +254,7 @@ class Member {
   const ClientPlan& plan_;
   base::SeededRandom random_;
   base::SeededRandom late_;
+  base::SeededRandom extra_;
   int32_t group_ = 0;
   std::string name_;
   std::unique_ptr<Line> line_;

@@ -1,6 +1,7 @@
 // All that is left to chance about one seed, drawn before it runs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -41,7 +42,8 @@ constexpr uint32_t bit_of(FaultKind kind) { return 1U << static_cast<uint32_t>(k
 // Draws that came later than others lie behind these, so that a stored seed goes on telling what it told.
 //   1  what there was at first
 //   2  readers ask for Metadata, members commit for generations that are over
-inline constexpr uint32_t kNewestStory = 2;
+//   3  limits of requests, connections, groups, partitions, open files and free space; time-outs of members
+inline constexpr uint32_t kNewestStory = 3;
 inline constexpr uint32_t kStory = 1;  // that is told unless another is asked for
 
 // What a run may be cut down to.
@@ -76,6 +78,9 @@ struct ClientPlan {
   uint32_t attempts_max = 0;  // before it gives up and does not know
   bool narrow = false;        // it writes to one partition alone
   bool sessions = false;
+  base::Duration session_timeout = std::chrono::milliseconds{1000};  // of a group member; and
+  base::Duration rebalance_timeout = std::chrono::milliseconds{1500};
+  uint32_t metadata_bytes = 0;  // most that it commits beside an offset
 };
 
 struct Plan {

@@ -128,6 +128,7 @@ class Teller {
     told_.endings = history_.endings.size();
     told_.marks = world_.marks();
     for (const std::string& error : journal_.errors()) {
+      if (plan_.story >= 3 && error.find("(stele.partitions.max)") != std::string::npos) continue;
       if (!plan_.disk_errors && plan_.flipped_read == 0) stage_.odd("the broker logged an error: " + error);
     }
     place_groups();
