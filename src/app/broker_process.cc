@@ -94,6 +94,7 @@ server::RouterLimits router_limits(const config::BrokerConfig& config, size_t sh
   const auto count = [&config](const char* name) { return static_cast<size_t>(config.number(name)); };
   server::RouterLimits limits;
   limits.calls.request_elements_max = count("stele.request.elements.max");
+  limits.calls.memory_max = count("stele.request.memory.max");
   limits.calls.fetch_bytes_max = config.number("fetch.max.bytes");
   limits.calls.fetch_waiters_max = count("stele.fetch.waiters.max");
   limits.sessions.slots = count("max.incremental.fetch.session.cache.slots") / shards + 1;

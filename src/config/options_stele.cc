@@ -46,6 +46,8 @@ constexpr Option kOptions[] = {
      "Bytes of answers that may wait for one connection before its next requests are read."},
     {"stele.request.elements.max", kInt, "1000000", at_least(1), kMedium, kRead, kDone,
      "Elements of all arrays of one request together, those inside others included; beyond it its connection closes."},
+    {"stele.request.memory.max", kLong, "268435456", at_least(1 << 20), kMedium, kRead, kDone,
+     "Bytes of memory that one request and its answer, without records, may take; beyond it its connection closes."},
     {"stele.log.complaints.per.second", kInt, "10", at_least(1), kLow, kRead, kDone,
      "Lines a shard logs in one second about what clients do wrong; further ones are counted."},
     {"stele.fetch.session.partitions.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,

@@ -15,6 +15,7 @@ using base::ErrorCode;
 
 namespace {
 
+constexpr size_t kSentMost = size_t{4} << 20;    // what of a range has left the page cache is read in one piece
 constexpr size_t kSentLeast = size_t{32} << 10;  // fewer bytes are copied for what a system call costs
 
 base::Task<base::Result<void>> read_exactly(std::shared_ptr<io::File> file, uint64_t position,
@@ -170,7 +171,8 @@ std::optional<ReadResult> PartitionLog::find_range(base::Offset from, size_t byt
   const std::shared_ptr<io::File> file = segment->open_log_file();
   auto shared = file == nullptr ? nullptr : file->share();
   if (shared == nullptr) return {};
-  const auto found = segment->checked().find(*position, bytes_max, limit, shared->misses(), oldest_believed());
+  const auto found =
+      segment->checked().find(*position, std::min(bytes_max, kSentMost), limit, shared->misses(), oldest_believed());
   if (!found || found->end - *position < least) return {};
   shard_.mark("log.sent_unread");
   ReadResult result;

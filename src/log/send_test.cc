@@ -66,6 +66,19 @@ TEST_F(SendTest, what_was_appended_is_sent_as_a_read_would_give_it) {
   });
 }
 
+TEST_F(SendTest, no_range_is_larger_than_what_may_have_to_be_read_in_one_piece) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open(shard, {});
+    for (int i = 0; i < kBatches; ++i) must(log.append({.timestamp = 1000 + i, .value_bytes = 300'000}));
+    must(co_await log->wait_written(Offset{kBatches - 1}));
+    const Got got = co_await get(shard, *log.log, 0, size_t{50} << 20);
+    EXPECT_TRUE(got.sent);
+    EXPECT_LE(got.bytes.size(), size_t{4} << 20);
+    EXPECT_GT(got.bytes.size(), size_t{3} << 20);
+    EXPECT_LT(got.next, Offset{kBatches});
+  });
+}
+
 TEST_F(SendTest, a_reader_goes_on_where_its_last_range_ended) {
   run(+[](io::Shard& shard) -> Task<void> {
     OpenLog log = co_await filled(shard);

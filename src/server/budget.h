@@ -92,20 +92,24 @@ class Budget {
 class ChargedMemory final : public std::pmr::memory_resource {
  public:
   explicit ChargedMemory(Budget* budget) : budget_(budget) {}
+  size_t held() const { return held_; }
 
  private:
   void* do_allocate(size_t bytes, size_t alignment) override {
     void* const at = std::pmr::new_delete_resource()->allocate(bytes, alignment);
     if (budget_ != nullptr) budget_->force(bytes);
+    held_ += bytes;
     return at;
   }
   void do_deallocate(void* at, size_t bytes, size_t alignment) override {
     if (budget_ != nullptr) budget_->release(bytes);
+    held_ -= bytes;
     std::pmr::new_delete_resource()->deallocate(at, bytes, alignment);
   }
   bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
 
   Budget* budget_;
+  size_t held_ = 0;
 };
 
 // Bytes that stay charged for as long as it lives. Lives on the budget's shard.

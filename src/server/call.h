@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory_resource>
 #include <optional>
 #include <span>
@@ -30,6 +31,7 @@ struct CallLimits {
   size_t request_elements_max = 1'000'000;  // stele.request.elements.max
   int64_t fetch_bytes_max = 57671680;       // fetch.max.bytes
   size_t fetch_waiters_max = 100'000;       // stele.fetch.waiters.max, of one shard
+  size_t memory_max = size_t{256} << 20;    // stele.request.memory.max
 };
 
 // What handlers of one shard share beside the broker.
@@ -74,6 +76,10 @@ class Call {
   // What an answer's bytes are charged to while they wait to be sent; null where the call was carried from another
   // shard.
   Budget* budget() const { return budget_; }
+  // What the request was unfolded to, and the answer as far as it was built, have passed stele.request.memory.max:
+  // a request of few bytes can name much. To be asked between the parts of an answer; then refuse_as_too_large().
+  bool too_large() const { return memory_.held() > limits().memory_max; }
+  Outcome refuse_as_too_large();
   std::pmr::memory_resource* arena() { return &arena_; }
   FetchSessions& fetch_sessions() const { return services_.fetch_sessions; }
   size_t& fetch_waiters() const { return services_.fetch_waiters; }
@@ -102,6 +108,7 @@ class Call {
   Outcome respond(const M& message, std::shared_ptr<const void> owner = nullptr, std::span<io::FileRange> ranges = {}) {
     auto size = wire::measure_response_frame(message, version());
     if (!size.ok()) return refuse(size.error());
+    if (size->total > std::numeric_limits<int32_t>::max()) return refuse_as_too_large();
     std::pmr::vector<wire::LeftOut> left_out{arena()};
     response_.head.resize(size->total - size->records);
     wire::Writer out{response_.head, &left_out};

@@ -265,8 +265,14 @@ bool Connection::flush() {
 // damaged the answer, of which a part may be sent, cannot be ended; asked again, the log tells the damage.
 base::Task<void> Connection::load(io::FileRange range) {
   context_.shard.mark("server.loaded_to_send");
-  std::shared_ptr<std::byte[]> buffer = std::make_unique_for_overwrite<std::byte[]>(range.bytes);
-  const base::MutableBytes bytes{buffer.get(), range.bytes};
+  struct Loaded {
+    std::unique_ptr<std::byte[]> buffer;
+    BudgetCharge charge;
+  };
+  auto owner = std::make_shared<Loaded>();
+  owner->charge.add(context_.budgets[static_cast<size_t>(RequestClass::kData)], range.bytes);
+  owner->buffer = std::make_unique_for_overwrite<std::byte[]>(range.bytes);
+  const base::MutableBytes bytes{owner->buffer.get(), range.bytes};
   const std::unique_ptr<io::File> file = range.file->file_on(context_.shard);
   const base::Result<size_t> got = co_await file->read(range.offset, bytes);
   if (!got.ok() || *got < range.bytes || !all_sound(bytes) || range.file->cuts() != range.cuts) {
@@ -275,13 +281,6 @@ base::Task<void> Connection::load(io::FileRange range) {
     close("records could not be sent");
     co_return;
   }
-  struct Loaded {
-    std::shared_ptr<std::byte[]> buffer;
-    BudgetCharge charge;
-  };
-  auto owner = std::make_shared<Loaded>();
-  owner->buffer = std::move(buffer);
-  owner->charge.add(context_.budgets[static_cast<size_t>(RequestClass::kData)], range.bytes);
   output_.loaded(bytes, std::move(owner));
   loading_ = false;
   wake_.set();

@@ -13,6 +13,7 @@ constexpr int16_t kFirstVersionById = 13;
 int32_t next_epoch(int32_t epoch) { return epoch == std::numeric_limits<int32_t>::max() ? 1 : epoch + 1; }
 
 constexpr size_t kNameBytesCounted = 256;
+constexpr size_t kLongNameBytesMax = size_t{1} << 20;
 size_t weight_of(const FetchKey& key) { return 1 + key.topic.size() / kNameBytesCounted; }
 
 template <class Topic>
@@ -28,6 +29,15 @@ void for_each_wish(const wire::FetchRequest& request, Visit visit) {
                       partition.current_leader_epoch, partition.last_fetched_epoch});
     }
   }
+}
+
+// No topic has a name that long, and each partition that is named would copy it.
+bool copies_too_much(const wire::FetchRequest& request) {
+  size_t bytes = 0;
+  for (const auto& topic : request.topics) {
+    if (topic.topic.size() > kNameBytesCounted) bytes += topic.topic.size() * topic.partitions.size();
+  }
+  return bytes > kLongNameBytesMax;
 }
 
 }  // namespace
@@ -77,6 +87,10 @@ void FetchSession::forget(const FetchKey& key) {
 
 FetchSessions::Opened FetchSessions::open(const wire::FetchRequest& request, int16_t version, base::MonoTime now) {
   Opened opened;
+  if (copies_too_much(request)) {
+    opened.code = base::ErrorCode::kInvalidRequest;
+    return opened;
+  }
   const bool full = request.session_epoch == kFullEpoch || request.session_epoch == kFinalEpoch;
   if (full) {
     if (const auto old = sessions_.find(request.session_id); old != sessions_.end()) erase(old);

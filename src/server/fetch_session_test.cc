@@ -78,6 +78,18 @@ TEST_F(FetchSessionTest, a_partition_of_an_endless_topic_name_counts_for_many) {
   EXPECT_EQ(sessions_.total_weight(), 101U);
 }
 
+TEST_F(FetchSessionTest, a_name_that_no_topic_can_have_is_not_copied_for_millions_of_partitions) {
+  std::vector<int32_t> many(40);
+  auto asked = request(many, 0, -1);
+  const std::string endless(30'000, 'x');
+  asked.topics.front().topic = endless;
+  const auto opened = open(asked);
+  EXPECT_EQ(opened.code, ErrorCode::kInvalidRequest);
+  EXPECT_TRUE(opened.wishes.empty());
+  asked.topics.front().partitions.resize(30);
+  EXPECT_EQ(open(asked).wishes.size(), 30U) << "answered as any unknown topic";
+}
+
 TEST_F(FetchSessionTest, an_incremental_request_adds_and_forgets_partitions) {
   const int32_t id = create({0, 1})->id();
   auto asked = request({2}, id, 1);

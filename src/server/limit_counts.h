@@ -18,6 +18,7 @@ enum class Limit : uint8_t {
   kFetchWaiters,
   kProduceWaiters,
   kFetchSessions,
+  kRequestMemory,
 };
 
 // The options, in the order of the limits.
@@ -27,6 +28,7 @@ inline constexpr std::array kLimitOptions{
     "stele.request.elements.max",        "stele.connection.requests.max",
     "stele.connection.answers.bytes",    "stele.fetch.waiters.max",
     "stele.produce.waiters.max",         "stele.fetch.sessions.partitions.max",
+    "stele.request.memory.max",
 };
 
 class LimitCounts {

@@ -33,6 +33,13 @@ Outcome Call::refuse(const base::Error& error) {
   return Outcome::kClose;
 }
 
+Outcome Call::refuse_as_too_large() {
+  limit_counts().count(Limit::kRequestMemory);
+  return refuse({base::ErrorCode::kInvalidRequest,
+                 fmt::format("it and its answer take more than {} bytes of memory (stele.request.memory.max)",
+                             limits().memory_max)});
+}
+
 Router::Router(broker::BrokerShard& broker, RouterLimits limits)
     : broker_(broker),
       limits_(limits.calls),

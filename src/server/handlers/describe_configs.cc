@@ -146,6 +146,7 @@ base::Task<Outcome> describe_configs(Call& call) {
     for (const config::DescribedConfig& described : description.configs) {
       if (asked_for(resource, described.name)) fill(call, *request, described, out.configs.emplace_back());
     }
+    if (call.too_large()) co_return call.refuse_as_too_large();
   }
   co_return call.respond(response);
 }

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "server/handlers/cluster.h"
 #include "server/handlers/group_handlers.h"
 #include "wire/describe_groups_request.h"
@@ -42,7 +44,9 @@ base::Task<Outcome> describe_groups(Call& call) {
   auto response = call.make<wire::DescribeGroupsResponse>();
   std::vector<coordinator::DescribeGroupReply> replies;  // the response holds views of them
   replies.reserve(request->groups.size());
+  std::set<std::string_view> told;
   for (const std::string_view group : request->groups) {
+    if (!told.insert(group).second) continue;
     coordinator::DescribeGroup describe;
     describe.group_id = group;
     replies.push_back(co_await ask<coordinator::DescribeGroupReply>(call, std::move(describe)));

@@ -65,10 +65,11 @@ base::Task<std::map<std::string, ErrorCode>> create_missing(Call& call, const wi
 void fill_named(const metadata::Image& image, const wire::MetadataRequest& request, int16_t version,
                 const std::map<std::string, ErrorCode>& failed, Response& response) {
   std::set<std::string_view> told;
+  std::set<base::TopicId> told_by_id;
   for (const auto& wanted : *request.topics) {
     const bool by_id = !wanted.topic_id.is_zero();
     const metadata::Topic* topic = by_id ? image.topic(wanted.topic_id) : image.topic(*wanted.name);
-    if (!by_id && !told.insert(*wanted.name).second) continue;
+    if (by_id ? !told_by_id.insert(wanted.topic_id).second : !told.insert(*wanted.name).second) continue;
     auto& out = response.topics.emplace_back();
     if (topic != nullptr) {
       fill_topic(*topic, image, request.include_topic_authorized_operations, out);

@@ -1,4 +1,5 @@
-#include <algorithm>
+#include <map>
+#include <utility>
 
 #include "server/handlers/cluster.h"
 #include "server/handlers/group_handlers.h"
@@ -13,20 +14,38 @@ using Response = wire::OffsetCommitResponse;
 
 constexpr int16_t kFirstVersionById = 10;
 
-void add(Response::OffsetCommitResponseTopic& topic, int32_t partition, ErrorCode code) {
-  auto& out = topic.partitions.emplace_back();
-  out.partition_index = partition;
-  out.error_code = static_cast<int16_t>(code);
-}
+// Each topic once, however often the request names it (OffsetCommitResponse.Builder).
+class Results {
+ public:
+  Results(Response& response, bool by_id) : response_(response), by_id_(by_id) {}
+
+  void add(std::string_view topic, const base::TopicId& id, int32_t partition, ErrorCode code) {
+    const auto key = by_id_ ? Key{{}, id} : Key{topic, {}};
+    const auto [place, fresh] = places_.emplace(key, response_.topics.size());
+    if (fresh) {
+      auto& out = response_.topics.emplace_back();
+      out.name = topic;
+      out.topic_id = id;
+    }
+    auto& out = response_.topics[place->second].partitions.emplace_back();
+    out.partition_index = partition;
+    out.error_code = static_cast<int16_t>(code);
+  }
+
+ private:
+  using Key = std::pair<std::string_view, base::TopicId>;
+  Response& response_;
+  bool by_id_;
+  std::map<Key, size_t> places_;
+};
 
 // What does not exist is answered at once, before the group is asked (as KafkaApis does); the rest goes into `commit`.
 void sort_out(const Call& call, const wire::OffsetCommitRequest& request, coordinator::OffsetCommit& commit,
-              Response& response) {
+              Results& results) {
   const bool by_id = call.version() >= kFirstVersionById;
   for (const auto& topic : request.topics) {
     const TopicLookup found = find_topic(call, by_id, topic.name, topic.topic_id);
     coordinator::OffsetCommit::Topic known;
-    Response::OffsetCommitResponseTopic* refused = nullptr;
     for (const auto& partition : topic.partitions) {
       const ErrorCode code = check_partition(found, base::PartitionIndex{partition.partition_index});
       if (code == ErrorCode::kNone) {
@@ -34,12 +53,7 @@ void sort_out(const Call& call, const wire::OffsetCommitRequest& request, coordi
                                     partition.committed_leader_epoch, own(partition.committed_metadata)});
         continue;
       }
-      if (refused == nullptr) {
-        refused = &response.topics.emplace_back();
-        refused->name = topic.name;
-        refused->topic_id = topic.topic_id;
-      }
-      add(*refused, partition.partition_index, code);
+      results.add(topic.name, topic.topic_id, partition.partition_index, code);
     }
     if (known.partitions.empty()) continue;
     known.name = found.topic->name;
@@ -55,7 +69,8 @@ base::Task<Outcome> offset_commit(Call& call) {
   if (!request.ok()) co_return call.refuse(request.error());
   auto response = call.make<Response>();
   coordinator::OffsetCommit commit;
-  sort_out(call, *request, commit, response);
+  Results results(response, call.version() >= kFirstVersionById);
+  sort_out(call, *request, commit, results);
   if (commit.topics.empty()) co_return call.respond(response);
   commit.group_id = request->group_id;
   commit.generation = request->generation_id_or_member_epoch;
@@ -66,17 +81,8 @@ base::Task<Outcome> offset_commit(Call& call) {
   const auto reply = co_await ask<coordinator::OffsetCommitReply>(call, std::move(commit));
 
   for (const auto& topic : reply.topics) {
-    const auto same = [&](const auto& out) {
-      return call.version() >= kFirstVersionById ? out.topic_id == topic.id : out.name == topic.name;
-    };
-    auto out = std::find_if(response.topics.begin(), response.topics.end(), same);
-    if (out == response.topics.end()) {
-      response.topics.emplace_back();
-      out = response.topics.end() - 1;
-      out->name = topic.name;
-      out->topic_id = topic.id;
-    }
-    for (const auto& partition : topic.partitions) add(*out, partition.partition, partition.error);
+    for (const auto& partition : topic.partitions)
+      results.add(topic.name, topic.id, partition.partition, partition.error);
   }
   co_return call.respond(response);
 }

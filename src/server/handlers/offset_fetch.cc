@@ -1,3 +1,5 @@
+#include <set>
+
 #include "server/handlers/cluster.h"
 #include "server/handlers/group_handlers.h"
 #include "wire/offset_fetch_request.h"
@@ -87,7 +89,9 @@ base::Task<Outcome> fetch_of_many(Call& call, const wire::OffsetFetchRequest& re
   auto response = call.make<Response>();
   std::vector<OffsetFetchReply> replies;  // the response holds views of them
   replies.reserve(request.groups.size());
+  std::set<std::string_view> told;
   for (const auto& group : request.groups) {
+    if (!told.insert(group.group_id).second) continue;
     OffsetFetch fetch = fetch_of(call, group, request.require_stable);
     replies.push_back(co_await ask<OffsetFetchReply>(call, std::move(fetch)));
     auto& out = response.groups.emplace_back();
