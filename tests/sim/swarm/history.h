@@ -60,6 +60,7 @@ struct SeenRecord {
   int64_t offset = 0;
   RecordMark mark = 0;
   int32_t leader_epoch = -1;  // of its batch
+  int64_t timestamp = -1;
 };
 
 // The answer of one partition of a Fetch.
@@ -83,6 +84,24 @@ struct Bound {
   bool latest = true;  // else the earliest
   int64_t offset = -1;
   int32_t leader_epoch = -1;  // of the latest
+};
+
+// An answer of ListOffsets to a time: the first record that is not earlier; -1: there is none.
+struct TimeLookup {
+  Span span;
+  Place place;
+  int64_t asked = 0;
+  int64_t timestamp = -1;
+  int64_t offset = -1;
+};
+
+// An answer of OffsetForLeaderEpoch: the largest epoch up to the one asked for, and where it ends; -1: there is none.
+struct EpochLookup {
+  Span span;
+  Place place;
+  int32_t asked = 0;
+  int32_t epoch = -1;
+  int64_t end = -1;
 };
 
 // A partition's leader epoch as Metadata told it.
@@ -194,6 +213,8 @@ struct History {
   std::vector<Commit> commits;
   std::vector<CommitRead> commit_reads;
   std::vector<EpochSeen> epochs;
+  std::vector<TimeLookup> time_lookups;
+  std::vector<EpochLookup> epoch_lookups;
   std::vector<Handout> handouts;
   std::vector<Assignment> assignments;
   std::vector<Ending> endings;    // by era

@@ -101,8 +101,8 @@ std::vector<Finding> judge_topics(const History& history) {
 
 std::vector<Finding> judge(const History& history) {
   std::vector<Finding> all = judge_logs(history);
-  for (auto part : {judge_watermarks(history), judge_commits(history), judge_epochs(history), judge_groups(history),
-                    judge_topics(history)}) {
+  for (auto part : {judge_watermarks(history), judge_commits(history), judge_epochs(history), judge_lookups(history),
+                    judge_groups(history), judge_topics(history)}) {
     std::move(part.begin(), part.end(), std::back_inserter(all));
   }
   for (size_t i = 0; i < history.oddities.size() && i < kFindingsMax; ++i) {

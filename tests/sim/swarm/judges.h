@@ -31,6 +31,8 @@ std::vector<Finding> judge_watermarks(const History& history);
 std::vector<Finding> judge_commits(const History& history);
 // "epoch": the leader epoch of a partition fell, in answers or over the offsets of its log.
 std::vector<Finding> judge_epochs(const History& history);
+// "lookup": an answer by time or by leader epoch disagrees with records that were known before it was asked for.
+std::vector<Finding> judge_lookups(const History& history);
 // "assignment": two members of one generation were handed the same partition, or one got what its leader did not give.
 // "fencing": a commit of a generation was taken though a later one had been handed out.
 std::vector<Finding> judge_groups(const History& history);

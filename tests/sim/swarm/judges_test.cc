@@ -66,6 +66,17 @@ class Tale {
   void metadata(int32_t leader_epoch) {
     history_.epochs.push_back({.span = span(), .place = kPlace, .leader_epoch = leader_epoch});
   }
+  // What was read last has these times.
+  void at_times(std::vector<int64_t> times) {
+    for (size_t i = 0; i < times.size(); ++i) history_.reads.back().records[i].timestamp = times[i];
+  }
+  void found_time(int64_t asked, int64_t timestamp, int64_t offset) {
+    history_.time_lookups.push_back(
+        {.span = span(), .place = kPlace, .asked = asked, .timestamp = timestamp, .offset = offset});
+  }
+  void found_epoch(int32_t asked, int32_t epoch, int64_t end) {
+    history_.epoch_lookups.push_back({.span = span(), .place = kPlace, .asked = asked, .epoch = epoch, .end = end});
+  }
   void handed_out(int32_t generation, std::map<std::string, std::string> parts) {
     history_.handouts.push_back(
         {.span = {.invoked = history_.tick()}, .group = 0, .generation = generation, .parts = std::move(parts)});
@@ -506,6 +517,61 @@ TEST(JudgesTest, a_batch_of_an_older_epoch_than_was_told_before_it_was_sent) {
     tale.read(0, {1}, 1);
     tale.in_epochs({epoch});
     EXPECT_EQ(tale.rules(), epoch == 2 ? Rules{} : Rules{"epoch"});
+  }
+}
+
+TEST(JudgesTest, lookups_that_agree_with_what_was_read) {
+  Tale tale;
+  tale.sent({1, 2, 3}, 0);
+  tale.read(0, {1, 2, 3}, 3);
+  tale.at_times({10, 30, 20});
+  tale.in_epochs({0, 0, 2});
+  tale.found_time(5, 10, 0);
+  tale.found_time(11, 30, 1);
+  tale.found_time(31, -1, -1);
+  tale.found_epoch(0, 0, 2);
+  tale.found_epoch(1, 0, 2);
+  tale.found_epoch(2, 2, 4);
+  tale.found_epoch(3, -1, -1);
+  tale.trimmed(1);
+  tale.found_time(5, 30, 1);
+  EXPECT_THAT(tale.rules(), IsEmpty());
+}
+
+TEST(JudgesTest, a_lookup_of_a_time_that_found_another_record) {
+  struct Answer {
+    int64_t asked, timestamp, offset;
+  };
+  for (const Answer answer : {Answer{5, 30, 1}, Answer{11, 10, 0}, Answer{11, 31, 1}, Answer{15, -1, -1}}) {
+    Tale tale;
+    tale.sent({1, 2}, 0);
+    tale.read(0, {1, 2}, 2);
+    tale.at_times({10, 30});
+    tale.found_time(answer.asked, answer.timestamp, answer.offset);
+    EXPECT_EQ(tale.rules(), (Rules{"lookup"})) << answer.asked << " " << answer.offset;
+  }
+}
+
+TEST(JudgesTest, a_lookup_of_a_time_that_found_what_was_deleted) {
+  Tale tale;
+  tale.sent({1, 2}, 0);
+  tale.trimmed(1);
+  tale.found_time(5, 10, 0);
+  EXPECT_EQ(tale.rules(), (Rules{"lookup"}));
+}
+
+TEST(JudgesTest, a_lookup_of_an_epoch_that_ends_elsewhere) {
+  struct Answer {
+    int32_t asked, epoch;
+    int64_t end;
+  };
+  for (const Answer answer : {Answer{0, 0, 1}, Answer{0, 0, 3}, Answer{1, 2, 3}, Answer{2, 0, 2}}) {
+    Tale tale;
+    tale.sent({1, 2, 3}, 0);
+    tale.read(0, {1, 2, 3}, 3);
+    tale.in_epochs({0, 0, 2});
+    tale.found_epoch(answer.asked, answer.epoch, answer.end);
+    EXPECT_EQ(tale.rules(), (Rules{"lookup"})) << answer.asked << " " << answer.epoch << " " << answer.end;
   }
 }
 

@@ -169,6 +169,24 @@ void draw_limits(Plan& plan) {
   }
 }
 
+// Where processes end all the time, few members ever get a partition: some seeds have a group that has time to.
+void draw_group(Plan& plan, uint32_t clients_max) {
+  base::SeededRandom random = plan.stream(19);
+  const bool wanted = one_in(random, 4);
+  const uint64_t members = 2 + random.below(3);
+  if (!wanted) return;
+  for (uint64_t i = 0; i < members && plan.clients.size() < clients_max; ++i) {
+    ClientPlan client = draw_client(random, ClientKind::kMember);
+    client.group = 0;
+    client.operations = 160;
+    client.think = milliseconds{draw_scaled(random, 1, 50)};
+    plan.clients.push_back(client);
+  }
+  plan.config["group.initial.rebalance.delay.ms"] = std::to_string(draw_scaled(random, 1, 50));
+  plan.gap = std::max<base::Duration>(plan.gap, milliseconds{draw_scaled(random, 500, 4000)});
+  plan.faults_for = std::max<base::Duration>(plan.faults_for, milliseconds{draw_scaled(random, 4000, 12'000)});
+}
+
 void draw_network(base::Random& random, Plan& plan) {
   io::NetworkFaults& network = plan.network;
   network.read_cut = static_cast<uint32_t>(draw_scaled(random, 1000, io::kAlways));
@@ -316,7 +334,13 @@ Plan draw_plan(uint64_t seed, const Limits& limits) {
   plan.value_bytes = static_cast<uint32_t>(draw_scaled(sizes, 8, 2048));
   plan.codecs = one_in(sizes, 3);
   plan.faults_events = limits.faults_events;
+  if (plan.story >= 4) draw_group(plan, limits.clients_max);
   if (plan.story >= 3) draw_limits(plan);
+  base::SeededRandom read_only = plan.stream(18);
+  if (plan.story >= 4 && plan.disk_errors && one_in(read_only, 4)) {
+    plan.read_only_after =
+        base::Duration{1 + static_cast<int64_t>(read_only.below(static_cast<uint64_t>(plan.faults_for.count())))};
+  }
   return plan;
 }
 

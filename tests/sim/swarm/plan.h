@@ -43,7 +43,10 @@ constexpr uint32_t bit_of(FaultKind kind) { return 1U << static_cast<uint32_t>(k
 //   1  what there was at first
 //   2  readers ask for Metadata, members commit for generations that are over
 //   3  limits of requests, connections, groups, partitions, open files and free space; time-outs of members
-inline constexpr uint32_t kNewestStory = 3;
+//   4  readers look up times and leader epochs, a disk turns read-only in the middle, some seeds have a group that
+//   lives
+//      for a while
+inline constexpr uint32_t kNewestStory = 4;
 inline constexpr uint32_t kStory = 1;  // that is told unless another is asked for
 
 // What a run may be cut down to.
@@ -100,9 +103,10 @@ struct Plan {
   io::NetworkFaults network;
   io::DiskFaults disk;
   bool disk_errors = false;
-  io::DiskFaults bad_disk;     // of the log dir that has them
-  bool always_synced = false;  // no topic ever says otherwise
-  uint32_t flipped_read = 0;   // while all partitions are open
+  io::DiskFaults bad_disk;           // of the log dir that has them
+  base::Duration read_only_after{};  // it is from then on, until the world heals; zero: never
+  bool always_synced = false;        // no topic ever says otherwise
+  uint32_t flipped_read = 0;         // while all partitions are open
   std::string bad_dir;
   io::LoopFaults loops;
   io::RareBranches rare;

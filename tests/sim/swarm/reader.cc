@@ -2,12 +2,15 @@
 // without.
 #include <fmt/format.h>
 
+#include "io/sim/sim_world.h"
 #include "sim/swarm/stage.h"
 #include "wire/fetch_request.h"
 #include "wire/fetch_response.h"
 #include "wire/list_offsets_request.h"
 #include "wire/list_offsets_response.h"
 #include "wire/metadata_request.h"
+#include "wire/offset_for_leader_epoch_request.h"
+#include "wire/offset_for_leader_epoch_response.h"
 
 namespace stele::sim::swarm {
 
@@ -18,11 +21,19 @@ using base::Task;
 
 constexpr int16_t kListVersion = 7;
 constexpr int16_t kMetadataVersion = 12;
+constexpr int16_t kEpochVersion = 4;
+constexpr int64_t kWallStart = io::SimOptions{}.wall_start.value();
 
 class Reader {
  public:
   Reader(Stage& stage, io::Shard& shard, const ClientPlan& plan, uint32_t number)
-      : stage_(stage), shard_(shard), plan_(plan), number_(number), random_(plan.seed), metadata_(news_of(plan, 1)) {}
+      : stage_(stage),
+        shard_(shard),
+        plan_(plan),
+        number_(number),
+        random_(plan.seed),
+        metadata_(news_of(plan, 1)),
+        lookups_(news_of(plan, 4)) {}
 
   Task<void> run() {
     for (uint32_t done = 0; done < plan_.operations && !stage_.healed;) {
@@ -40,6 +51,13 @@ class Reader {
         co_await pause(shard_, random_, plan_.think);
       } else if (stage_.plan.story >= 2 && metadata_.below(10) == 0) {
         co_await ask_metadata();
+      } else if (stage_.plan.story >= 4 && lookups_.below(6) == 0) {
+        const auto partition = static_cast<int32_t>(lookups_.below(static_cast<uint64_t>(topic_->partitions)));
+        if (lookups_.below(2) == 0) {
+          co_await look_up_time(partition);
+        } else {
+          co_await look_up_epoch(partition);
+        }
       } else if (random_.below(10) == 0) {
         co_await ask_bound();
       } else {
@@ -185,6 +203,68 @@ class Reader {
     }
   }
 
+  // Both ask by name: once the topic is being deleted, another of that name may have answered.
+  bool is_answer_of(const base::TopicId& id) {
+    const KnownTopic* topic = stage_.find(id);
+    return topic != nullptr && !topic->deleting;
+  }
+
+  Task<void> look_up_time(int32_t partition) {
+    const base::TopicId id = *topic_id_;
+    const std::string name = topic_->name;
+    TimeLookup lookup{.span = {}, .place = {topic_->number, partition}};
+    const int64_t past = shard_.clock().wall().value() - kWallStart;
+    lookup.asked =
+        kWallStart + static_cast<int64_t>(lookups_.below(static_cast<uint64_t>(std::max<int64_t>(past, 0)) + 2));
+    wire::ListOffsetsRequest request;
+    request.replica_id = -1;
+    auto& wanted = request.topics.emplace_back();
+    wanted.name = name;
+    auto& part = wanted.partitions.emplace_back();
+    part.partition_index = partition;
+    part.timestamp = lookup.asked;
+    lookup.span.invoked = stage_.history.tick();
+    const auto answer = co_await line_->call<wire::ListOffsetsResponse>(request, kListVersion, plan_.timeout);
+    if (!answer) {
+      line_.reset();
+      co_return;
+    }
+    const auto& got = answer->topics.front().partitions.front();
+    if (got.error_code != 0 || !is_answer_of(id)) co_return;
+    lookup.span.completed = stage_.history.tick();
+    lookup.span.era = line_->era();
+    lookup.timestamp = got.timestamp;
+    lookup.offset = got.offset;
+    stage_.history.time_lookups.push_back(lookup);
+    ++stage_.acknowledged;
+  }
+
+  Task<void> look_up_epoch(int32_t partition) {
+    const base::TopicId id = *topic_id_;
+    const std::string name = topic_->name;
+    EpochLookup lookup{.span = {}, .place = {topic_->number, partition}};
+    lookup.asked = static_cast<int32_t>(lookups_.below(lookups_.below(2) == 0 ? 3 : 2 * stage_.era() + 3));
+    wire::OffsetForLeaderEpochRequest request;
+    request.replica_id = -1;
+    auto& wanted = request.topics.emplace_back();
+    wanted.topic = name;
+    wanted.partitions.push_back({.partition = partition, .leader_epoch = lookup.asked});
+    lookup.span.invoked = stage_.history.tick();
+    const auto answer = co_await line_->call<wire::OffsetForLeaderEpochResponse>(request, kEpochVersion, plan_.timeout);
+    if (!answer) {
+      line_.reset();
+      co_return;
+    }
+    const auto& got = answer->topics.front().partitions.front();
+    if (got.error_code != 0 || !is_answer_of(id)) co_return;
+    lookup.span.completed = stage_.history.tick();
+    lookup.span.era = line_->era();
+    lookup.epoch = got.leader_epoch;
+    lookup.end = got.end_offset;
+    stage_.history.epoch_lookups.push_back(lookup);
+    ++stage_.acknowledged;
+  }
+
   Task<void> ask_bound() {
     const auto partition = static_cast<int32_t>(random_.below(static_cast<uint64_t>(topic_->partitions)));
     co_await ask(partition, random_.below(2) == 0);
@@ -228,6 +308,7 @@ class Reader {
   const uint32_t number_;
   base::SeededRandom random_;
   base::SeededRandom metadata_;
+  base::SeededRandom lookups_;
   std::unique_ptr<Line> line_;
   std::optional<base::TopicId> topic_id_;
   const KnownTopic* topic_ = nullptr;  // looked up anew for each operation

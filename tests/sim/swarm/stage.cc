@@ -136,7 +136,7 @@ std::vector<SeenRecord> decode(base::Bytes records, int64_t from, std::string& d
       if (!*record) break;
       if ((*record)->offset.value() < from) continue;
       seen.push_back({(*record)->offset.value(), mark_of((*record)->value.value_or(base::Bytes{})),
-                      (*batch)->leader_epoch().value()});
+                      (*batch)->leader_epoch().value(), (*record)->timestamp.value()});
     }
   }
 }

@@ -183,6 +183,7 @@ class Teller {
         [&] {
           watch_.after_event();
           if (plan_.flipped_read > 0) set_flips(!stage_.healed && machine_.all_open());
+          if (read_only_from_ && world_.now() >= *read_only_from_) turn_read_only();
           if (options_.steps && world_.events() % kEventsPerStep == 0) told_.steps.push_back(world_.trace_hash());
           return done();
         },
@@ -218,6 +219,7 @@ class Teller {
 
   bool bring_trouble() {
     const base::MonoTime until = world_.now() + plan_.faults_for;
+    if (plan_.read_only_after > base::Duration{0}) read_only_from_ = world_.now() + plan_.read_only_after;
     const auto over = [&] {
       return world_.now() >= until || client_.ended() || world_.events() >= plan_.faults_events || schedule_.empty();
     };
@@ -259,7 +261,15 @@ class Teller {
       machine_.host().disk().set_faults(dir, faults);
     }
   }
+  void turn_read_only() {
+    read_only_from_.reset();
+    journal_.say(fmt::format("--- {} turns read-only (event {})", plan_.bad_dir, world_.events()));
+    io::DiskFaults faults = machine_.host().disk().faults(plan_.bad_dir);
+    faults.read_only = true;
+    machine_.host().disk().set_faults(plan_.bad_dir, faults);
+  }
   void end_faults() {
+    read_only_from_.reset();
     world_.network().set_faults(io::NetworkFaults{});
     machine_.host().disk().set_faults(io::DiskFaults{});
     if (plan_.disk_errors) machine_.host().disk().set_faults(plan_.bad_dir, io::DiskFaults{});
@@ -406,6 +416,7 @@ class Teller {
   base::SeededRandom random_;
   std::vector<FaultKind> schedule_;
   bool flips_ = false;
+  std::optional<base::MonoTime> read_only_from_;  // of the bad dir
   std::vector<size_t> still_;
   std::string stuck_;
   StoryTold told_;
