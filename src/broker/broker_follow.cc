@@ -171,7 +171,7 @@ base::Task<void> Broker::host_all(PerShard<HostOrder> orders) {
 
 base::Task<void> Broker::hosted(HostOutcome outcome) {
   if (!outcome.error) {
-    dirs_.opened(outcome.log_dir, outcome.name);
+    dirs_.opened(outcome.log_dir, outcome.name, outcome.key);
     // It failed while this was being opened: what told the partitions of the dir did not reach this one.
     if (dirs_.offline(outcome.log_dir)) co_await dir_is_offline(outcome.log_dir);
   } else if (!dirs_.offline(outcome.log_dir)) {

@@ -58,7 +58,7 @@ base::Task<void> Broker::open_again(PartitionKey key) {
     order.recovery_point = starved.mapped().recovery_point;
     order.log_start = starved.mapped().log_start;
   }
-  dirs_.closed(order.log_dir, order.name, {order.recovery_point, order.log_start, order.log_start});
+  dirs_.closed(order.log_dir, order.name, key, {order.recovery_point, order.log_start, order.log_start});
   opening_.add(shard, std::move(order));
   opening_.begin();
 }

@@ -203,7 +203,7 @@ base::Task<void> LogDirs::settle(const std::function<bool(const PartitionKey&)>&
     if (known(key)) {
       const log::TopicPartition& name = found.partition.partition;
       const log::LogDir& dir = *dirs_[found.log_dir].dir;
-      closed(found.log_dir, name, {dir.recovery_point(name), dir.log_start(name), dir.high_watermark(name), true});
+      closed(found.log_dir, name, key, {dir.recovery_point(name), dir.log_start(name), dir.high_watermark(name), true});
     } else {
       strays.push_back(found);
     }
@@ -253,6 +253,20 @@ void LogDirs::fill(HostOrder& order, size_t log_dir) const {
   order.log_start = dir.log_start(order.name);
 }
 
+void LogDirs::opened(size_t log_dir, const log::TopicPartition& name, const PartitionKey& key) {
+  Line& line = dirs_.at(log_dir).lines[name];
+  if (line.key != key) line = {key, {}, false};
+  line.open = true;
+}
+
+// One that was deleted since it told how it stands has no line any more; one of its name has a line with another key.
+void LogDirs::take_in(Dir& dir, const Standing& standing) {
+  const auto at = dir.lines.find(standing.name);
+  if (at == dir.lines.end() || at->second.key != standing.key) return;
+  const base::Offset log_start = standing.log_start.value_or(base::Offset{0});
+  at->second.said = {standing.recovery_point, log_start, standing.high_watermark, false};
+}
+
 base::Task<std::vector<size_t>> LogDirs::checkpoint(const std::vector<Standing>& standings, bool all) {
   std::vector<size_t> failed;
   for (size_t i = 0; i < dirs_.size(); ++i) {
@@ -261,17 +275,14 @@ base::Task<std::vector<size_t>> LogDirs::checkpoint(const std::vector<Standing>&
     log::OffsetMap log_starts;
     log::OffsetMap high_watermarks;
     for (const Standing& standing : standings) {
-      if (standing.log_dir != i) continue;
-      recovery_points.emplace(standing.name, standing.recovery_point);
-      if (standing.log_start) log_starts.emplace(standing.name, *standing.log_start);
-      high_watermarks.emplace(standing.name, standing.high_watermark);
+      if (standing.log_dir == i) take_in(dirs_[i], standing);
+    }
+    for (const auto& [name, line] : dirs_[i].lines) {
+      recovery_points.emplace(name, line.said.recovery_point);
+      if (line.said.log_start > base::Offset{0}) log_starts.emplace(name, line.said.log_start);
+      high_watermarks.emplace(name, line.said.high_watermark);
     }
     log::LogDir& dir = *dirs_[i].dir;
-    for (const auto& [name, said] : dirs_[i].unopened) {
-      recovery_points.emplace(name, said.recovery_point);
-      if (said.log_start > base::Offset{0}) log_starts.emplace(name, said.log_start);
-      high_watermarks.emplace(name, said.high_watermark);
-    }
     auto written = co_await dir.write_high_watermarks(std::move(high_watermarks));
     if (written.ok() && all) written = co_await dir.write_recovery_points(std::move(recovery_points));
     if (written.ok() && all) written = co_await dir.write_log_starts(std::move(log_starts));
@@ -305,8 +316,9 @@ base::Task<void> LogDirs::mark_clean(const std::vector<Standing>& standings, bas
   for (size_t i = 0; i < dirs_.size(); ++i) {
     bool clean = !dirs_[i].offline;
     // What was never opened is as the stop before left it.
-    for (const auto& [name, said] : dirs_[i].unopened) {
-      clean = clean && said.untouched && dirs_[i].dir->clean_shutdown().has_value();
+    for (const auto& [name, line] : dirs_[i].lines) {
+      const bool left_clean = line.said.untouched && dirs_[i].dir->clean_shutdown().has_value();
+      clean = clean && (line.open || left_clean);
     }
     for (const Standing& standing : standings) clean = clean && !(standing.log_dir == i && standing.failed);
     if (!clean) continue;

@@ -16,7 +16,7 @@ namespace stele::broker {
 
 class LogDirs {
  public:
-  // What the checkpoints say of a partition that is not open.
+  // What the checkpoints say of a partition.
   struct Checkpointed {
     base::Offset recovery_point{0};
     base::Offset log_start{0};
@@ -73,15 +73,15 @@ class LogDirs {
   // What host_here needs to know of a partition in this dir.
   void fill(HostOrder& order, size_t log_dir) const;
 
-  // The partition is open: from now on its standing tells what the checkpoints say of it. Until then they go on saying
-  // what they said when the dir was opened.
-  void opened(size_t log_dir, const log::TopicPartition& name) { dirs_.at(log_dir).unopened.erase(name); }
+  // The partition is open: from now on its standing tells what the checkpoints say of it. Until then, and wherever a
+  // standing is missing, they go on saying what they said last.
+  void opened(size_t log_dir, const log::TopicPartition& name, const PartitionKey& key);
   // The partition was let go and is to be opened again.
-  void closed(size_t log_dir, const log::TopicPartition& name, Checkpointed checkpointed) {
-    dirs_.at(log_dir).unopened.insert_or_assign(name, checkpointed);
+  void closed(size_t log_dir, const log::TopicPartition& name, const PartitionKey& key, Checkpointed checkpointed) {
+    dirs_.at(log_dir).lines.insert_or_assign(name, Line{key, checkpointed, false});
   }
-  // The partition was deleted.
-  void forget(size_t log_dir, const log::TopicPartition& name) { dirs_.at(log_dir).unopened.erase(name); }
+  // The partition was deleted: no later checkpoint speaks of it.
+  void forget(size_t log_dir, const log::TopicPartition& name) { dirs_.at(log_dir).lines.erase(name); }
 
   // How much room a dir has, as last seen. look_at_space() asks the file system; true where the level changed.
   const SpaceWatch& space(size_t index) const { return dirs_.at(index).space; }
@@ -102,15 +102,22 @@ class LogDirs {
   base::Task<void> remove_deleted(size_t log_dir, std::string directory);
 
  private:
+  struct Line {
+    PartitionKey key;
+    Checkpointed said;
+    bool open = false;
+  };
   struct Dir {
     std::string path;
     std::unique_ptr<log::LogDir> dir;
     bool offline = false;
     std::string failure;
-    std::map<log::TopicPartition, Checkpointed> unopened;  // of the cluster's partitions that lie here
+    std::map<log::TopicPartition, Line> lines;  // what the checkpoints say of the cluster's partitions that lie here
     SpaceWatch space{0};
     size_t strays = 0;
   };
+  static void take_in(Dir& dir, const Standing& standing);
+
   io::Shard& shard_;
   std::vector<Dir> dirs_;
   std::map<PartitionKey, Found> found_;

@@ -111,10 +111,47 @@ class StorageTest : public ::testing::Test {
     const auto answer = co_await client.call<wire::DeleteTopicsResponse>(request, 6);
     co_return answer ? answer->responses.front().error_code : int16_t{-1};
   }
+  bool checkpoint_says(const std::string& of_topic) {
+    const auto bytes = disk().contents("/data/log-start-offset-checkpoint");
+    return bytes && base::as_text(*bytes).find(kTopic + of_topic + "\n") != std::string_view::npos;
+  }
   std::string metrics() { return world_->metrics(); }
 
   std::optional<BrokerWorld> world_;
 };
+
+// Standings are asked of one shard after the other: a partition that is opened between is in no list.
+TEST_F(StorageTest, a_checkpoint_misses_no_partition_that_is_opened_meanwhile) {
+  begin({{"log.flush.start.offset.checkpoint.interval.ms", "1"},
+         {"log.flush.offset.checkpoint.interval.ms", "1"},
+         {"replica.high.watermark.checkpoint.interval.ms", "1"}});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(produce(0, "r" + std::to_string(i)), 0);
+  EXPECT_EQ(delete_records(0, 2), 0);
+  const auto named = [this] { return checkpoint_says(" 0 2"); };
+  world_->pass(seconds{2});
+  ASSERT_TRUE(named());
+  for (int round = 0; round < 60; ++round) {
+    world_->crash();
+    io::DiskFaults slow;
+    slow.slow = io::kAlways;
+    slow.slow_longest = seconds{1};
+    disk().set_faults("/data/stones-0", slow);
+    io::LoopFaults loops;
+    loops.link_delay_longest = milliseconds{20};
+    world_->world().set_loop_faults(loops);
+    world_->start();
+    ASSERT_TRUE(named());
+    const bool missed = world_->run_until([&] { return !named(); }, seconds{8});
+    world_->world().set_loop_faults({});
+    disk().set_faults("/data/stones-0", {});
+    if (!missed) continue;
+    world_->crash();
+    world_->start();
+    world_->pass(seconds{1});
+    EXPECT_EQ(fetch_code(0, 0), 1) << "what was deleted stays deleted; round " << round;
+    return;
+  }
+}
 
 TEST_F(StorageTest, partitions_are_served_as_they_are_opened) {
   begin({});
