@@ -219,9 +219,6 @@ base::Task<base::Result<void>> Broker::start(BrokerOptions options) {
   STELE_CO_TRY(co_await prepare_shards());
   STELE_CO_TRY(co_await register_here());
   STELE_CO_TRY(co_await host_found());
-  bool strays = false;
-  for (size_t i = 0; i < dirs_.size(); ++i) strays |= dirs_.strays(i) > 0;
-  if (strays) co_await write_checkpoints(true);  // as remove_topics() does
   controller_->follow(&progress_signal_);
   background_.spawn(follow());
   co_await opening_.wait(control_.shard().clock().now() + kPatience);
@@ -321,6 +318,9 @@ base::Task<base::Result<void>> Broker::host_found() {
     if (topic == nullptr || !known({topic->id, name.partition})) return std::nullopt;
     return PartitionKey{topic->id, name.partition};
   });
+  if (metadata_dir_ && dirs_.offline(*metadata_dir_)) {
+    co_return base::Error{base::ErrorCode::kKafkaStorageError, dirs_.failure(*metadata_dir_)};
+  }
   controller_->take_progress();
   PerShard<HostOrder> host(control_.shard_count());
   PerShard<UpdateOrder> update(control_.shard_count());

@@ -106,7 +106,7 @@ class Broker final : public ControlPlane {
   std::vector<size_t> parallel_opens() const;
   base::Task<void> host_all(std::vector<std::vector<HostOrder>> orders);
   base::Task<void> publish(metadata::ImagePtr image, std::vector<std::string> gone);
-  size_t place(const metadata::Partition& partition, const PartitionKey& key);
+  size_t place(const metadata::Partition& partition, const PartitionKey& key, const log::TopicPartition& name);
   base::ShardId next_shard();
   void refresh_config(const metadata::Image& image);
 

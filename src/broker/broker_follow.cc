@@ -47,6 +47,7 @@ base::Task<void> Broker::apply(ControllerHost::Progress progress) {
     if (resource.type == metadata::ResourceType::kBroker) refresh_config(*progress.image);
   }
   co_await remove_topics(progress.changes);
+  if (dirs_.any_stale()) co_await write_checkpoints(true);  // what is made now may have one of those names
   PerShard<HostOrder> host(control_.shard_count());
   PerShard<UpdateOrder> update(control_.shard_count());
   plan(progress, host, update);
@@ -99,7 +100,7 @@ void Broker::plan_topic(const metadata::Image& image, const metadata::Topic& top
       return;
     }
     HostOrder order{.key = key, .name = {topic.name, key.partition}, .state = state, .rules = rules};
-    dirs_.fill(order, place(partition, key));
+    dirs_.fill(order, place(partition, key, order.name));
     const base::ShardId shard = next_shard();
     shards_.set(key, shard, edit_);
     ++per_shard_[shard.value()];
@@ -117,7 +118,7 @@ void Broker::plan_topic(const metadata::Image& image, const metadata::Topic& top
 
 // Where it lies already, else where the metadata wants it, else the dir with the fewest partitions of those that have
 // room.
-size_t Broker::place(const metadata::Partition& partition, const PartitionKey& key) {
+size_t Broker::place(const metadata::Partition& partition, const PartitionKey& key, const log::TopicPartition& name) {
   if (const LogDirs::Found* found = dirs_.find(key)) return found->log_dir;
   if (const auto wanted = dirs_.index_of(partition.directory_of(identity_.id)); wanted && !dirs_.offline(*wanted)) {
     return *wanted;
@@ -129,8 +130,8 @@ size_t Broker::place(const metadata::Partition& partition, const PartitionKey& k
   }
   size_t best = 0;
   for (size_t i = 0; i < dirs_.size(); ++i) {
-    const auto worse = [this](size_t dir) {
-      return std::tuple{dirs_.offline(dir), dirs_.space(dir).level(), per_dir_[dir]};
+    const auto worse = [this, &name](size_t dir) {
+      return std::tuple{dirs_.offline(dir), dirs_.is_stale(dir, name), dirs_.space(dir).level(), per_dir_[dir]};
     };
     if (worse(i) < worse(best)) best = i;
   }
@@ -188,7 +189,6 @@ base::Task<void> Broker::hosted(HostOutcome outcome) {
 }
 
 base::Task<void> Broker::remove_topics(const metadata::Changes& changes) {
-  bool any = false;
   for (const auto& [id, name] : changes.topics_deleted) {
     std::vector<std::pair<PartitionKey, base::ShardId>> gone;
     shards_.for_each_from({id, base::PartitionIndex{0}}, [&, topic = id](const PartitionKey& key, base::ShardId shard) {
@@ -210,15 +210,12 @@ base::Task<void> Broker::remove_topics(const metadata::Changes& changes) {
         control_.shard().log().error("{}-{}: not removed: {}", name, key.partition.value(), removed.error().message);
         continue;
       }
-      any = true;
       --per_dir_[removed->log_dir];
       dirs_.forget(removed->log_dir, {name, key.partition});
       if (removed->directory.empty()) continue;
       background_.spawn(remove_later(*std::move(removed), std::chrono::milliseconds{rules.log.file_delete_delay_ms}));
     }
   }
-  // They go by name: what they said of these would be believed of a topic that is made again under its name.
-  if (any) co_await write_checkpoints(true);
 }
 
 base::Task<void> Broker::remove_later(Removed removed, base::Duration delay) {

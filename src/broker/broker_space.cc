@@ -40,6 +40,7 @@ base::Task<void> Broker::open_again(PartitionKey key) {
   opening_.reserve(key);
   BrokerShard& peer = control_.peer(shard);
   const auto let_go = co_await run_on(control_.shard(), peer.home(), [&peer, key]() { return let_go_here(peer, key); });
+  if (dirs_.any_stale()) co_await write_checkpoints(true);
   const metadata::ImagePtr image = controller_->image();
   const metadata::Topic* topic = image->topic(key.topic);
   const metadata::Partition* partition = image->partition(key.topic, key.partition);
@@ -52,6 +53,7 @@ base::Task<void> Broker::open_again(PartitionKey key) {
                   .state = state_of(*partition, identity_.id),
                   .rules = rules_of(*config_, *image, topic->name)};
   order.log_dir = let_go->log_dir;
+  order.stale_name = dirs_.is_stale(order.log_dir, order.name);
   order.recovery_point = let_go->recovery_point;
   order.log_start = let_go->log_start;
   if (const auto starved = starved_.extract(key); !starved.empty()) {

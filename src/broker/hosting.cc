@@ -1,5 +1,7 @@
 #include "broker/hosting.h"
 
+#include <cerrno>
+
 #include "broker/coordinator_host.h"
 
 namespace stele::broker {
@@ -24,6 +26,10 @@ Standing standing_of(const Partition& partition) {
 base::Task<base::Result<std::unique_ptr<log::PartitionLog>>> open_log(BrokerShard& at, const HostOrder& order,
                                                                       Partition& partition) {
   if (order.offline) co_return base::Error{base::ErrorCode::kKafkaStorageError, "the log dir is offline"};
+  if (order.stale_name) {
+    co_return base::Error{base::ErrorCode::kKafkaStorageError,
+                          "no space for the checkpoints, which speak of an earlier topic of its name", ENOSPC};
+  }
   log::OpenArgs args;
   args.shard = &at.shard();
   args.log_dir = at.directory(order.log_dir);

@@ -29,6 +29,7 @@ struct HostOrder {
   base::Offset log_start{0};
   bool clean = false;
   bool offline = false;     // its log dir is: nothing is opened
+  bool stale_name = false;  // LogDirs::is_stale(): it is not opened, as on a full disk
   bool sync_later = false;  // where it is made anew, the one who orders it syncs it
 };
 

@@ -226,6 +226,11 @@ base::Task<void> LogDirs::settle(const std::function<bool(const PartitionKey&)>&
       if (partition.kind == log::DirectoryKind::kStray) ++dirs_[i].strays;
       if (partition.kind == log::DirectoryKind::kDeleted) co_await remove_deleted(i, partition.directory);
     }
+    // A crash between the renaming of a directory and the checkpoints leaves them naming it.
+    for (const log::TopicPartition& name : dirs_[i].dir->checkpointed()) {
+      if (!dirs_[i].lines.contains(name)) dirs_[i].stale.insert(name);
+    }
+    if (!dirs_[i].stale.empty()) co_await write_checkpoints(i, true);
   }
 }
 
@@ -243,8 +248,8 @@ base::Task<base::Result<void>> LogDirs::replay_journals(size_t at_once, std::str
 
 void LogDirs::fill(HostOrder& order, size_t log_dir) const {
   order.log_dir = log_dir;
-  // Its checkpoints may speak of a deleted topic of this name.
   order.offline = dirs_.at(log_dir).offline;
+  order.stale_name = is_stale(log_dir, order.name);
   if (!has(log_dir)) return;
   const log::LogDir& dir = *dirs_.at(log_dir).dir;
   order.clean = dir.clean_shutdown().has_value();
@@ -267,35 +272,54 @@ void LogDirs::take_in(Dir& dir, const Standing& standing) {
   at->second.said = {standing.recovery_point, log_start, standing.high_watermark, false};
 }
 
+void LogDirs::forget(size_t log_dir, const log::TopicPartition& name) {
+  dirs_.at(log_dir).lines.erase(name);
+  dirs_.at(log_dir).stale.insert(name);
+}
+
+bool LogDirs::any_stale() const {
+  return std::ranges::any_of(dirs_, [](const Dir& dir) { return !dir.offline && !dir.stale.empty(); });
+}
+
 base::Task<std::vector<size_t>> LogDirs::checkpoint(const std::vector<Standing>& standings, bool all) {
   std::vector<size_t> failed;
   for (size_t i = 0; i < dirs_.size(); ++i) {
     if (dirs_[i].offline) continue;
-    log::OffsetMap recovery_points;
-    log::OffsetMap log_starts;
-    log::OffsetMap high_watermarks;
     for (const Standing& standing : standings) {
       if (standing.log_dir == i) take_in(dirs_[i], standing);
     }
-    for (const auto& [name, line] : dirs_[i].lines) {
-      recovery_points.emplace(name, line.said.recovery_point);
-      if (line.said.log_start > base::Offset{0}) log_starts.emplace(name, line.said.log_start);
-      high_watermarks.emplace(name, line.said.high_watermark);
-    }
-    log::LogDir& dir = *dirs_[i].dir;
-    auto written = co_await dir.write_high_watermarks(std::move(high_watermarks));
-    if (written.ok() && all) written = co_await dir.write_recovery_points(std::move(recovery_points));
-    if (written.ok() && all) written = co_await dir.write_log_starts(std::move(log_starts));
-    if (written.ok() || dirs_[i].offline) continue;
-    if (log::is_no_space(written.error())) {
-      // The former checkpoints stand: a recovery would only read more.
-      ran_out_of_space(i, written.error().message);
-      continue;
-    }
-    take_offline(i, written.error().message);
-    failed.push_back(i);
+    if (!co_await write_checkpoints(i, all)) failed.push_back(i);
   }
   co_return failed;
+}
+
+// False where that took the dir offline.
+base::Task<bool> LogDirs::write_checkpoints(size_t index, bool all) {
+  log::OffsetMap recovery_points;
+  log::OffsetMap log_starts;
+  log::OffsetMap high_watermarks;
+  for (const auto& [name, line] : dirs_[index].lines) {
+    recovery_points.emplace(name, line.said.recovery_point);
+    if (line.said.log_start > base::Offset{0}) log_starts.emplace(name, line.said.log_start);
+    high_watermarks.emplace(name, line.said.high_watermark);
+  }
+  // Who is deleted while this is written may be named in it.
+  const std::set<log::TopicPartition> gone = dirs_[index].stale;
+  log::LogDir& dir = *dirs_[index].dir;
+  auto written = co_await dir.write_high_watermarks(std::move(high_watermarks));
+  if (written.ok() && all) written = co_await dir.write_recovery_points(std::move(recovery_points));
+  if (written.ok() && all) written = co_await dir.write_log_starts(std::move(log_starts));
+  if (written.ok() && all) {
+    for (const log::TopicPartition& name : gone) dirs_[index].stale.erase(name);
+  }
+  if (written.ok() || dirs_[index].offline) co_return true;
+  if (log::is_no_space(written.error())) {
+    // The former checkpoints stand: a recovery would only read more.
+    ran_out_of_space(index, written.error().message);
+    co_return true;
+  }
+  take_offline(index, written.error().message);
+  co_return false;
 }
 
 base::Task<void> LogDirs::sync_closed(std::vector<Standing>& standings) {

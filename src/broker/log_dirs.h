@@ -2,8 +2,10 @@
 // kControlShard.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,7 +64,8 @@ class LogDirs {
   const Found* find(const PartitionKey& key) const;
   // Those that `known` does not want are renamed to "-stray"; a half deleted one is removed. One that does not tell
   // whose it is, but has the name of a partition that `named` finds to be of this broker, is found for that: opening it
-  // tells what is wrong, and no empty one takes its place.
+  // tells what is wrong, and no empty one takes its place. Checkpoints that speak of others than those are written
+  // anew.
   base::Task<void> settle(const std::function<bool(const PartitionKey&)>& known,
                           const std::function<std::optional<PartitionKey>(const log::TopicPartition&)>& named);
 
@@ -81,7 +84,13 @@ class LogDirs {
     dirs_.at(log_dir).lines.insert_or_assign(name, Line{key, checkpointed, false});
   }
   // The partition was deleted: no later checkpoint speaks of it.
-  void forget(size_t log_dir, const log::TopicPartition& name) { dirs_.at(log_dir).lines.erase(name); }
+  void forget(size_t log_dir, const log::TopicPartition& name);
+  // A checkpoint on disk may speak of a partition that was deleted. Checkpoints go by name: what it says would be
+  // believed of a partition that is made under that name, so that none may be made before checkpoint() wrote it anew.
+  bool is_stale(size_t log_dir, const log::TopicPartition& name) const {
+    return dirs_.at(log_dir).stale.contains(name);
+  }
+  bool any_stale() const;
 
   // How much room a dir has, as last seen. look_at_space() asks the file system; true where the level changed.
   const SpaceWatch& space(size_t index) const { return dirs_.at(index).space; }
@@ -113,9 +122,11 @@ class LogDirs {
     bool offline = false;
     std::string failure;
     std::map<log::TopicPartition, Line> lines;  // what the checkpoints say of the cluster's partitions that lie here
+    std::set<log::TopicPartition> stale;        // see is_stale()
     SpaceWatch space{0};
     size_t strays = 0;
   };
+  base::Task<bool> write_checkpoints(size_t index, bool all);
   static void take_in(Dir& dir, const Standing& standing);
 
   io::Shard& shard_;

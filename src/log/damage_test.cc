@@ -252,6 +252,25 @@ TEST_F(DamageTest, what_lay_below_the_log_start_is_not_told_as_lost) {
   }
 }
 
+// Should the checkpoint be wrong, what stands there was acknowledged.
+TEST_F(DamageTest, records_of_a_log_that_ends_below_its_start_are_set_aside) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const uint64_t size = co_await fill(shard);
+    for (int round = 0; round < 2; ++round) {
+      OpenLog log = co_await open(shard, {.log_start = kBatches + 5});
+      EXPECT_EQ(log->log_start_offset(), Offset{kBatches + 5});
+      EXPECT_EQ(log->assigned_end(), Offset{kBatches + 5}) << "no offset below the start is given away again";
+      must(co_await log->sweep(base::Timestamp{INT64_MAX}));
+      must(co_await log->close_clean());
+    }
+    const auto dir = co_await directory(shard);
+    const auto aside = must(co_await io::read_whole(
+        *dir, fmt::format("t-0/00000000000000000000.log.below-{}", kBatches + 5), uint64_t{1} << 20));
+    EXPECT_EQ(aside.size(), kBatches * size);
+  });
+  EXPECT_TRUE(lines_.mention("are set aside as 00000000000000000000.log.below-"));
+}
+
 // A loss of power after the start takes what no sync covers, below the log start too.
 TEST_F(DamageTest, a_log_start_inside_a_segment_does_not_make_it_synced) {
   run(+[](io::Shard& shard) -> Task<void> {

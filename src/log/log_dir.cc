@@ -77,6 +77,14 @@ base::Offset LogDir::at(const OffsetMap& offsets, const TopicPartition& partitio
   return found == offsets.end() ? base::Offset{0} : found->second;
 }
 
+std::set<TopicPartition> LogDir::checkpointed() const {
+  std::set<TopicPartition> names;
+  for (const OffsetMap* offsets : {&recovery_points_, &log_starts_, &high_watermarks_}) {
+    for (const auto& [partition, offset] : *offsets) names.insert(partition);
+  }
+  return names;
+}
+
 base::Task<base::Result<std::optional<std::string>>> LogDir::read_text(std::string name) {
   auto bytes = co_await io::read_whole(*directory_, name, kTextFileMax);
   if (bytes.ok()) co_return std::optional{std::string{base::as_text(*bytes)}};

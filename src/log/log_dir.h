@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,8 @@ class LogDir {
   const std::optional<base::BrokerEpoch>& clean_shutdown() const { return clean_; }
   // Directories of partitions, sorted by name. kDeleted ones are to be removed, kStray and kFuture ones left alone.
   const std::vector<FoundPartition>& partitions() const { return partitions_; }
+  // Whom the checkpoints name as they stood when the dir was opened.
+  std::set<TopicPartition> checkpointed() const;
   bool has_metadata_log() const { return has_metadata_log_; }
   // As the checkpoints stood when the dir was opened; 0 for a partition that is in none.
   base::Offset recovery_point(const TopicPartition& partition) const { return at(recovery_points_, partition); }

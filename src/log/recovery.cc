@@ -480,9 +480,22 @@ base::Task<base::Result<bool>> Recovery::tail_is_good(SegmentPtr segment) {
   co_return scanner.stop().empty() && scanner.position() == segment->size();
 }
 
+// What a loss of power took lay below the log start, and what is left of it was deleted too: no offset below the start
+// is given away again. But should the checkpoint be wrong, this would be the loss of the records: they are set aside.
 base::Task<base::Result<void>> Recovery::start_over_at_log_start() {
-  args_.shard->log().warn("{}: the log ends at {}, below its start {}: it starts empty there", args_.name, end_.value(),
-                          args_.log_start_offset.value());
+  args_.shard->log().warn("{}/{}: the log ends at {}, below its start {}: it starts empty there", args_.log_dir->path(),
+                          args_.name, end_.value(), args_.log_start_offset.value());
+  for (auto at = l_.segments_.rbegin(); at != l_.segments_.rend(); ++at) {
+    Segment& segment = **at;
+    if (segment.size() == 0) continue;
+    std::string name = segment.file_name(kLogSuffix);
+    const std::string aside = fmt::format("{}.below-{}", name, args_.log_start_offset.value());
+    args_.shard->log().error(
+        "{}/{}/{}: its {} bytes of records below the log start are set aside as {}, which nothing reads or removes",
+        args_.log_dir->path(), args_.name, name, segment.size(), aside);
+    segment.close_files();
+    STELE_CO_TRY(co_await rename(std::move(name), aside));
+  }
   end_ = args_.log_start_offset;
   co_return co_await l_.do_truncate_fully(end_);
 }

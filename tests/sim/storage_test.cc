@@ -1,6 +1,8 @@
 // Starts that take long, disks that fill up and bytes that change at rest, as clients and operators see them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sim/broker_world.h"
 #include "sim/client.h"
 #include "wire/delete_records_request.h"
@@ -111,14 +113,101 @@ class StorageTest : public ::testing::Test {
     const auto answer = co_await client.call<wire::DeleteTopicsResponse>(request, 6);
     co_return answer ? answer->responses.front().error_code : int16_t{-1};
   }
+  // Of partition 0, in the checkpoints.
+  void set_log_start(int64_t offset) {
+    for (int64_t i = 0; i <= offset; ++i) EXPECT_EQ(produce(0, "old"), 0);
+    EXPECT_EQ(delete_records(0, offset), 0);
+    world_->pass(seconds{70});
+    ASSERT_TRUE(checkpoint_says(fmt::format(" 0 {}", offset)));
+  }
   bool checkpoint_says(const std::string& of_topic) {
     const auto bytes = disk().contents("/data/log-start-offset-checkpoint");
     return bytes && base::as_text(*bytes).find(kTopic + of_topic + "\n") != std::string_view::npos;
+  }
+  // Begins to delete the topic: its directories have been renamed, its checkpoints not been written.
+  void delete_until_renamed() {
+    world_->begin([](io::Shard& shard) -> Task<void> {
+      const auto client = co_await connect_patiently(shard);
+      co_await delete_named(*client, kTopic);
+    });
+    const auto renamed = [this] {
+      return std::ranges::none_of(disk().files("/data"), [](const std::string& file) {
+        return file.starts_with("/data/" + kTopic + "-") && file.find("-delete/") == std::string::npos;
+      });
+    };
+    ASSERT_TRUE(world_->run_until(renamed, seconds{10}));
+  }
+  void expect_new_records_to_stay() {
+    make_topic(kTopic, kPartitions);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(produce(0, "new"), 0);
+    world_->crash();
+    world_->start();
+    EXPECT_EQ(read(0).size(), 3U) << "acknowledged records";
   }
   std::string metrics() { return world_->metrics(); }
 
   std::optional<BrokerWorld> world_;
 };
+
+// A crash while a topic is deleted: its directories are renamed, the checkpoints still name its partitions.
+TEST_F(StorageTest, what_a_checkpoint_says_of_a_deleted_topic_is_not_believed_of_one_of_its_name) {
+  begin({});
+  set_log_start(9);
+  delete_until_renamed();
+  ASSERT_TRUE(checkpoint_says(" 0 9"));
+  world_->end_client();
+  world_->crash();
+  world_->start();
+  EXPECT_FALSE(checkpoint_says(" 0 9"));
+  expect_new_records_to_stay();
+}
+
+TEST_F(StorageTest, a_topic_deleted_on_a_full_disk_does_not_harm_one_of_its_name) {
+  begin({{"stele.log.dir.min.free.bytes", "0"}});
+  set_log_start(9);
+  delete_until_renamed();
+  io::DiskFaults full;
+  full.capacity_bytes = disk().used_bytes("/data");
+  disk().set_faults("/data", full);
+  world_->pass(seconds{1});
+  EXPECT_TRUE(world_->client_ended()) << "the deletion was answered";
+  ASSERT_TRUE(checkpoint_says(" 0 9"));
+  disk().set_faults("/data", {});
+  world_->pass(seconds{2});
+  expect_new_records_to_stay();
+}
+
+TEST_F(StorageTest, a_topic_waits_for_a_checkpoint_that_speaks_of_an_earlier_one_of_its_name) {
+  for (const bool crashed : {false, true}) {
+    begin({{"stele.log.dir.min.free.bytes", "0"},
+           {"stele.log.dir.check.interval.ms", "100"},
+           {"metadata.log.dir", "/meta"}});
+    make_topic("many", 200);
+    set_log_start(9);
+    disk().set_faults("/data", {});  // a device of its own
+    io::DiskFaults full;
+    full.capacity_bytes = disk().used_bytes("/data");
+    disk().set_faults("/data", full);
+    EXPECT_EQ(delete_topic(kTopic), 0);
+    if (crashed) {
+      world_->crash();
+      world_->start();
+    }
+    full.capacity_bytes = disk().used_bytes("/data") + 1000;  // for a partition, not for checkpoints of so many
+    disk().set_faults("/data", full);
+    make_topic(kTopic, 1);
+    world_->pass(seconds{2});
+    ASSERT_TRUE(checkpoint_says(" 0 9"));
+    EXPECT_EQ(produce(0, "too early"), kStorageError);
+    disk().set_faults("/data", {});
+    world_->pass(seconds{2});
+    EXPECT_FALSE(checkpoint_says(" 0 9"));
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(produce(0, "new"), 0);
+    world_->crash();
+    world_->start();
+    EXPECT_EQ(read(0).size(), 3U) << "acknowledged records";
+  }
+}
 
 // Standings are asked of one shard after the other: a partition that is opened between is in no list.
 TEST_F(StorageTest, a_checkpoint_misses_no_partition_that_is_opened_meanwhile) {
