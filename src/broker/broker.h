@@ -97,7 +97,11 @@ class Broker final : public ControlPlane {
   base::Task<void> follow();
   base::Task<void> apply(ControllerHost::Progress progress);
   base::Task<void> remove_topics(const metadata::Changes& changes);
-  base::Task<void> remove_later(Removed removed, base::Duration delay);
+  base::Task<void> remove_partition(PartitionKey key, base::ShardId shard, log::TopicPartition name,
+                                    base::Duration delay);
+  base::Task<std::string> rename_deleted(Removed removed, PartitionKey key, log::TopicPartition name,
+                                         base::Uuid unique);
+  base::Task<void> remove_later(size_t log_dir, std::string directory, base::Duration delay);
   void plan(const ControllerHost::Progress& progress, std::vector<std::vector<HostOrder>>& host,
             std::vector<std::vector<UpdateOrder>>& update);
   void plan_topic(const metadata::Image& image, const metadata::Topic& topic, const std::set<int32_t>* only,

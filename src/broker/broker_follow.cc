@@ -197,30 +197,51 @@ base::Task<void> Broker::remove_topics(const metadata::Changes& changes) {
       return true;
     });
     const TopicRules rules = rules_of(*config_, *controller_->image(), name);
-    for (const auto& [key, shard] : gone) {
-      co_await opening_.wait_for(key);
-      shards_.erase(key, edit_);
-      starved_.erase(key);
-      --per_shard_[shard.value()];
-      BrokerShard& peer = control_.peer(shard);
-      const base::Uuid unique = base::Uuid::make_random(control_.shard().random());
-      auto removed = co_await run_on(control_.shard(), peer.home(),
-                                     [&peer, key, unique]() { return remove_here(peer, key, unique); });
-      if (!removed.ok()) {
-        control_.shard().log().error("{}-{}: not removed: {}", name, key.partition.value(), removed.error().message);
-        continue;
-      }
-      --per_dir_[removed->log_dir];
-      dirs_.forget(removed->log_dir, {name, key.partition});
-      if (removed->directory.empty()) continue;
-      background_.spawn(remove_later(*std::move(removed), std::chrono::milliseconds{rules.log.file_delete_delay_ms}));
-    }
+    const base::Duration delay = std::chrono::milliseconds{rules.log.file_delete_delay_ms};
+    for (const auto& [key, shard] : gone) co_await remove_partition(key, shard, {name, key.partition}, delay);
   }
 }
 
-base::Task<void> Broker::remove_later(Removed removed, base::Duration delay) {
+base::Task<void> Broker::remove_partition(PartitionKey key, base::ShardId shard, log::TopicPartition name,
+                                          base::Duration delay) {
+  co_await opening_.wait_for(key);
+  shards_.erase(key, edit_);
+  --per_shard_[shard.value()];
+  const auto starved = starved_.extract(key);
+  BrokerShard& peer = control_.peer(shard);
+  const base::Uuid unique = base::Uuid::make_random(control_.shard().random());
+  Removed removed =
+      co_await run_on(control_.shard(), peer.home(), [&peer, key, unique]() { return remove_here(peer, key, unique); });
+  if (!removed.log_dir) removed.log_dir = starved.empty() ? dirs_.where(name, key) : starved.mapped().log_dir;
+  if (!removed.log_dir) co_return;
+  const size_t dir = *removed.log_dir;
+  --per_dir_[dir];
+  if (removed.directory.empty()) {
+    removed.directory = co_await rename_deleted(removed, key, name, unique);
+    co_await run_on(control_.shard(), peer.home(),
+                    [&peer, dir, key, name]() { return drop_journal_here(peer, dir, key, name); });
+  }
+  dirs_.forget(dir, name);
+  if (!removed.directory.empty()) background_.spawn(remove_later(dir, std::move(removed.directory), delay));
+}
+
+// Of a partition whose log could not do that: it failed, was let go, or was never opened. Empty where nothing was.
+base::Task<std::string> Broker::rename_deleted(Removed removed, PartitionKey key, log::TopicPartition name,
+                                               base::Uuid unique) {
+  const size_t dir = *removed.log_dir;
+  if (removed.error && !log::is_no_space(*removed.error)) co_await dir_failed(dir, removed.error->message);
+  if (dirs_.offline(dir)) co_return std::string{};
+  auto renamed = co_await dirs_.dir(dir).mark_deleted(name, key.topic, unique);
+  if (renamed.ok()) co_return *std::move(renamed);
+  control_.shard().log().error("{}: not removed: {}", name.to_string(), renamed.error().message);
+  const bool of_disk = renamed.code() == base::ErrorCode::kKafkaStorageError && !log::is_no_space(renamed.error());
+  if (of_disk) co_await dir_failed(dir, renamed.error().message);
+  co_return std::string{};
+}
+
+base::Task<void> Broker::remove_later(size_t log_dir, std::string directory, base::Duration delay) {
   co_await io::sleep_until(control_.shard(), control_.shard().clock().now() + delay);
-  co_await dirs_.remove_deleted(removed.log_dir, removed.directory);
+  co_await dirs_.remove_deleted(log_dir, directory);
 }
 
 base::Task<void> Broker::publish(metadata::ImagePtr image, std::vector<std::string> gone) {

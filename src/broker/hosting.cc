@@ -138,14 +138,26 @@ base::Task<bool> set_view_here(BrokerShard& at, std::shared_ptr<const ClusterVie
   co_return true;
 }
 
-base::Task<base::Result<Removed>> remove_here(BrokerShard& at, PartitionKey key, base::Uuid unique) {
+base::Task<Removed> remove_here(BrokerShard& at, PartitionKey key, base::Uuid unique) {
   const auto partition = at.take(key);
   if (partition == nullptr) co_return Removed{};
   partition->retire();
-  if (partition->log() == nullptr) co_return Removed{partition->log_dir(), {}};
-  auto renamed = co_await partition->log()->mark_deleted(unique);
-  if (!renamed.ok()) co_return std::move(renamed).error();
-  co_return Removed{partition->log_dir(), *std::move(renamed)};
+  Removed removed{partition->log_dir(), {}, {}};
+  log::PartitionLog* log = partition->log();
+  if (log == nullptr) co_return removed;
+  auto renamed = co_await log->mark_deleted(unique);
+  if (renamed.ok()) {
+    removed.directory = *std::move(renamed);
+  } else {
+    removed.error = std::move(renamed).error();
+    co_await log->settled();
+  }
+  co_return removed;
+}
+
+base::Task<bool> drop_journal_here(BrokerShard& at, size_t log_dir, PartitionKey key, log::TopicPartition name) {
+  if (const auto journal = at.journal(log_dir)) journal->drop(key.topic, name.to_string());
+  co_return true;
 }
 
 base::Task<std::vector<Standing>> standings_here(BrokerShard& at) {

@@ -70,13 +70,15 @@ struct UpdateOrder {
 // Gives partitions their new state and rules; those that are not there are passed over.
 base::Task<bool> update_here(BrokerShard& at, std::vector<UpdateOrder> orders);
 
-// Lets a deleted partition go: its directory is renamed out of the way. Answers the new name (empty where nothing was
-// renamed), and the log dir.
+// Lets a deleted partition go: its directory is renamed out of the way. Where the log cannot do that, it does nothing
+// any more, and its directory is for LogDir::mark_deleted(), then what it left in the journal for drop_journal_here().
 struct Removed {
-  size_t log_dir = 0;
-  std::string directory;
+  std::optional<size_t> log_dir;  // nothing where no such partition is here
+  std::string directory;          // the new name; empty where nothing was renamed
+  std::optional<base::Error> error;
 };
-base::Task<base::Result<Removed>> remove_here(BrokerShard& at, PartitionKey key, base::Uuid unique);
+base::Task<Removed> remove_here(BrokerShard& at, PartitionKey key, base::Uuid unique);
+base::Task<bool> drop_journal_here(BrokerShard& at, size_t log_dir, PartitionKey key, log::TopicPartition name);
 
 // `gone`: the names of topics that this view has no longer, or has anew.
 base::Task<bool> set_view_here(BrokerShard& at, std::shared_ptr<const ClusterView> view, std::vector<std::string> gone);

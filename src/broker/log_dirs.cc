@@ -277,6 +277,14 @@ void LogDirs::forget(size_t log_dir, const log::TopicPartition& name) {
   dirs_.at(log_dir).stale.insert(name);
 }
 
+std::optional<size_t> LogDirs::where(const log::TopicPartition& name, const PartitionKey& key) const {
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    const auto at = dirs_[i].lines.find(name);
+    if (at != dirs_[i].lines.end() && at->second.key == key) return i;
+  }
+  return std::nullopt;
+}
+
 bool LogDirs::any_stale() const {
   return std::ranges::any_of(dirs_, [](const Dir& dir) { return !dir.offline && !dir.stale.empty(); });
 }

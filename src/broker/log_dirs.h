@@ -83,6 +83,8 @@ class LogDirs {
   void closed(size_t log_dir, const log::TopicPartition& name, const PartitionKey& key, Checkpointed checkpointed) {
     dirs_.at(log_dir).lines.insert_or_assign(name, Line{key, checkpointed, false});
   }
+  // Where a partition lies that was open once.
+  std::optional<size_t> where(const log::TopicPartition& name, const PartitionKey& key) const;
   // The partition was deleted: no later checkpoint speaks of it.
   void forget(size_t log_dir, const log::TopicPartition& name);
   // A checkpoint on disk may speak of a partition that was deleted. Checkpoints go by name: what it says would be

@@ -110,6 +110,16 @@ bool Journal::is_left(base::TopicId topic_id, const std::string& directory) cons
   return left(topic_id, directory).has_value();
 }
 
+void Journal::drop(base::TopicId topic_id, const std::string& directory) {
+  while (const auto id = left(topic_id, directory)) {
+    const auto found = members_.find(*id);
+    release(found->second, kAll);
+    members_.erase(found);
+    --left_;
+  }
+  ask_for_room();
+}
+
 // Never refused: to forget.
 bool Journal::add(Entry entry, JournalKind kind, std::span<const base::Bytes> batches) {
   if (failure_ || closed_) return false;

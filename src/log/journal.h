@@ -89,6 +89,8 @@ class Journal : public std::enable_shared_from_this<Journal> {
   std::unique_ptr<JournalShare> join(JournalUser& user, base::TopicId topic_id, std::string directory);
   // A log that is gone left something in the journal.
   bool is_left(base::TopicId topic_id, const std::string& directory) const;
+  // What a log that is gone left is not needed: it is no more, on stable storage.
+  void drop(base::TopicId topic_id, const std::string& directory);
   // To be called now and then: where nothing was written since the last call, has the logs sync what stands in the
   // journal; forgives a disk that was full.
   void tend();

@@ -241,6 +241,45 @@ TEST_F(JournalTest, a_log_that_wrote_more_since_it_was_asked_to_sync_is_asked_ag
   });
 }
 
+// A log that found no space is let go, and opened again or deleted, while a slow reader still holds it.
+TEST_F(JournalTest, a_log_that_failed_and_is_still_held_keeps_no_file_of_the_journal) {
+  static bool deleted;
+  for (const bool gone : {false, true}) {
+    deleted = gone;
+    bool ended = false;
+    host_.start(1, [&](io::Shard& shard) -> Task<void> {
+      return wrap(
+          [](io::Shard& at, io::SimHost& host) -> Task<void> {
+            const auto dir = co_await directory(at);
+            const auto journal = co_await make_journal(at, dir);
+            const std::string mine = deleted ? "t-3" : "t-0";
+            OpenLog other = co_await open_in(at, journal, "t-1");
+            OpenLog old = co_await open_in(at, journal, mine);
+            co_await append(other, 1);
+            co_await append(old, 1);
+            host.disk().set_faults("/data", {.capacity_bytes = 1});
+            must(old.append({.records = 1}));
+            EXPECT_FALSE((co_await old->wait_counted(Offset{1})).ok());
+            EXPECT_TRUE(is_no_space(*old->failure()));
+            co_await old->settled();
+            host.disk().set_faults("/data", {});
+            if (deleted) journal->drop(kTestTopic, mine);
+            OpenLog again = co_await open_in(at, journal, deleted ? "t-2" : mine);
+            co_await append(again, 1);
+            if (!deleted) old.log.reset();
+            for (int i = 0; i < 2000; ++i) {
+              co_await append(other, 1, 0, 1000);
+              co_await append(again, 1, 0, 1000);
+              if (i % 100 == 0) journal->tend();
+            }
+          }(shard, host_),
+          ended);
+    });
+    EXPECT_TRUE(world_.run_until([&] { return ended; }, std::chrono::hours{1})) << "nobody frees the oldest file";
+    host_.crash();
+  }
+}
+
 TEST_F(JournalTest, a_log_in_which_much_waits_syncs_its_segment) {
   run(+[](io::Shard& shard) -> Task<void> {
     const auto journal = co_await make_journal(shard, co_await directory(shard), 64 << 20);

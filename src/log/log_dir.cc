@@ -223,6 +223,22 @@ base::Task<base::Result<std::string>> LogDir::set_aside_as_stray(FoundPartition 
   co_return name;
 }
 
+base::Task<base::Result<std::string>> LogDir::mark_deleted(TopicPartition partition, base::TopicId topic,
+                                                           base::Uuid unique) {
+  const std::string directory = partition.to_string();
+  const auto found = co_await topic_id_of(directory);
+  if (!found.ok() || (*found && **found != topic)) {
+    co_return base::Error{ErrorCode::kInconsistentTopicId,
+                          fmt::format("{}/{} is left alone: {}", path(), directory,
+                                      found.ok() ? "it is of another topic" : found.error().message)};
+  }
+  std::string name = partition_directory_name(partition, DirectoryKind::kDeleted, unique);
+  const auto renamed = co_await directory_->rename(directory, name);
+  if (!renamed.ok() && renamed.error().os_error != ENOENT) co_return renamed.error();
+  STELE_CO_TRY(co_await directory_->sync());
+  co_return renamed.ok() ? name : std::string{};
+}
+
 base::Task<base::Result<void>> LogDir::remove_deleted(std::string directory) {
   const auto parsed = parse_partition_directory(directory);
   STELE_CHECK(parsed && parsed->kind == DirectoryKind::kDeleted, "{}", directory);

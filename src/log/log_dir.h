@@ -88,6 +88,10 @@ class LogDir {
   base::Task<base::Result<void>> sync_all() { return directory_->sync_all(); }
   // Renames a directory that the cluster's metadata does not know to "<t>-<p>.<unique>-stray"; answers the new name.
   base::Task<base::Result<std::string>> set_aside_as_stray(FoundPartition partition, base::Uuid unique);
+  // Renames the directory of a deleted partition to "<t>-<p>.<unique>-delete", whether a log is open or not; answers
+  // the new name, which is empty where no such directory is. kInconsistentTopicId: it does not tell that it is of this
+  // topic.
+  base::Task<base::Result<std::string>> mark_deleted(TopicPartition partition, base::TopicId topic, base::Uuid unique);
   // Removes a "-delete" directory with all that is in it.
   base::Task<base::Result<void>> remove_deleted(std::string directory);
 

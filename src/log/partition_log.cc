@@ -282,6 +282,11 @@ void PartitionLog::fail(base::Error error) {
   if (observer_ != nullptr && !deleted_) observer_->on_failed(*this, *failure_);
 }
 
+base::Task<void> PartitionLog::settled() {
+  co_await tasks_.join();
+  if (failure_) share_.reset();
+}
+
 void PartitionLog::wake() {
   waiters_.for_each([&](EndWaiter& waiter) {
     if (!failure_ && waiter.last >= reached(waiter.end) && waiter.last < assigned_end_) return;

@@ -208,8 +208,9 @@ class PartitionLog final : private JournalUser {
 
   // Everything assigned before the call is on stable storage in the segments on return, and synced_end() covers it.
   base::Task<base::Result<void>> flush();
-  // Of a log that failed: ends once none of its own work touches the files any more.
-  base::Task<void> settled() { co_await tasks_.join(); }
+  // Of a log that failed: ends once none of its own work touches the files any more. What it has in the journal is then
+  // left for the next log of this directory, or for Journal::drop(), though others may still hold this one.
+  base::Task<void> settled();
   // Closes open files and drops index entries from memory where nothing was read or appended for `idle`.
   base::Task<base::Result<void>> close_idle(base::MonoTime now, base::Duration idle);
   // Leaves the files as a clean stop of Kafka does: indexes complete, a producer snapshot at exactly the end, epochs
