@@ -351,6 +351,8 @@ base::Task<void> Journal::make_spare() {
 
 void Journal::fail(base::Error error) {
   if (failure_) return;
+  // A full disk would have the logs opened again, into this journal, which takes nothing any more.
+  error.os_error = 0;
   failure_ = std::move(error);
   for (const Entry& entry : std::exchange(pending_, {}).entries) {
     if (entry.forgotten) entry.forgotten->set();

@@ -280,6 +280,16 @@ TEST_F(JournalTest, a_log_that_failed_and_is_still_held_keeps_no_file_of_the_jou
   }
 }
 
+TEST_F(JournalTest, a_journal_that_finds_no_space_for_what_it_has_is_no_full_disk_to_its_logs) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const auto journal = co_await make_journal(shard, co_await directory(shard));
+    OpenLog log = co_await open_in(shard, journal);
+    co_await append(log, 1);
+    journal->fail({base::ErrorCode::kKafkaStorageError, "no room for a write", ENOSPC});
+    EXPECT_TRUE(log->failure() && !is_no_space(*log->failure())) << "it would be opened again, into the same journal";
+  });
+}
+
 TEST_F(JournalTest, a_log_in_which_much_waits_syncs_its_segment) {
   run(+[](io::Shard& shard) -> Task<void> {
     const auto journal = co_await make_journal(shard, co_await directory(shard), 64 << 20);
