@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -158,7 +159,8 @@ class Broker final : public ControlPlane {
     base::Offset log_start;
   };
   std::map<PartitionKey, Starved> starved_;
-  std::vector<SpaceLevel> told_space_;  // what the shards know, by log dir
+  std::set<PartitionKey> failed_opening_;  // they met a full disk after they were opened, before hosted() heard of that
+  std::vector<SpaceLevel> told_space_;     // what the shards know, by log dir
   bool serving_ = false;
   bool checkpointing_ = false;
   base::Signal checkpointed_;     // set when no longer so

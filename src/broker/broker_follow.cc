@@ -171,6 +171,7 @@ base::Task<void> Broker::host_all(PerShard<HostOrder> orders) {
 }
 
 base::Task<void> Broker::hosted(HostOutcome outcome) {
+  const bool failed_since = failed_opening_.erase(outcome.key) > 0 && !outcome.error;
   if (!outcome.error) {
     dirs_.opened(outcome.log_dir, outcome.name, outcome.key);
     // It failed while this was being opened: what told the partitions of the dir did not reach this one.
@@ -186,6 +187,7 @@ base::Task<void> Broker::hosted(HostOutcome outcome) {
     }
   }
   if (complete_listener_ && progress().complete()) std::exchange(complete_listener_, nullptr)();
+  if (failed_since) co_await open_again(outcome.key);
 }
 
 base::Task<void> Broker::remove_topics(const metadata::Changes& changes) {
@@ -208,6 +210,7 @@ base::Task<void> Broker::remove_partition(PartitionKey key, base::ShardId shard,
   shards_.erase(key, edit_);
   --per_shard_[shard.value()];
   const auto starved = starved_.extract(key);
+  failed_opening_.erase(key);
   BrokerShard& peer = control_.peer(shard);
   const base::Uuid unique = base::Uuid::make_random(control_.shard().random());
   Removed removed =

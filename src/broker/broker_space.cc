@@ -28,19 +28,41 @@ base::Task<bool> Broker::log_failed(base::ShardId, PartitionKey key, size_t log_
   if (!log::is_no_space(error)) co_return co_await dir_failed(log_dir, std::move(error.message));
   if (stopping_ || dirs_.offline(log_dir)) co_return true;
   if (dirs_.ran_out_of_space(log_dir, error.message)) co_await tell_space(log_dir);
-  co_await open_again(key);
+  if (opening_.has(key)) {
+    failed_opening_.insert(key);  // hosted() sees to it
+  } else {
+    co_await open_again(key);
+  }
   co_return true;
 }
 
+// stop() goes on while this waits for a disk: it takes the controller away, and closes what is here.
 base::Task<void> Broker::open_again(PartitionKey key) {
-  if (opening_.has(key)) co_return;
   const base::ShardId* owner = shards_.find(key);
-  if (owner == nullptr) co_return;
+  if (stopping_ || owner == nullptr || opening_.has(key)) co_return;
   const base::ShardId shard = *owner;
+  const metadata::ImagePtr before = controller_->image();
+  const metadata::Topic* known = before->topic(key.topic);
+  const log::TopicPartition name{known == nullptr ? "" : known->name, key.partition};
   opening_.reserve(key);
+  if (const auto dir = dirs_.where(name, key)) dirs_.letting_go(*dir, name);
   BrokerShard& peer = control_.peer(shard);
   const auto let_go = co_await run_on(control_.shard(), peer.home(), [&peer, key]() { return let_go_here(peer, key); });
+  HostOrder order;
+  order.key = key;
+  order.name = name;
+  if (let_go && known != nullptr) {
+    order.log_dir = let_go->log_dir;
+    order.recovery_point = let_go->recovery_point;
+    order.log_start = let_go->log_start;
+    if (const auto starved = starved_.extract(key); !starved.empty()) {
+      order.recovery_point = starved.mapped().recovery_point;
+      order.log_start = starved.mapped().log_start;
+    }
+    dirs_.closed(order.log_dir, name, key, {order.recovery_point, order.log_start, order.log_start});
+  }
   if (dirs_.any_stale()) co_await write_checkpoints(true);
+  if (stopping_) co_return;
   const metadata::ImagePtr image = controller_->image();
   const metadata::Topic* topic = image->topic(key.topic);
   const metadata::Partition* partition = image->partition(key.topic, key.partition);
@@ -48,19 +70,9 @@ base::Task<void> Broker::open_again(PartitionKey key) {
     opening_.release(key);
     co_return;
   }
-  HostOrder order{.key = key,
-                  .name = {topic->name, key.partition},
-                  .state = state_of(*partition, identity_.id),
-                  .rules = rules_of(*config_, *image, topic->name)};
-  order.log_dir = let_go->log_dir;
-  order.stale_name = dirs_.is_stale(order.log_dir, order.name);
-  order.recovery_point = let_go->recovery_point;
-  order.log_start = let_go->log_start;
-  if (const auto starved = starved_.extract(key); !starved.empty()) {
-    order.recovery_point = starved.mapped().recovery_point;
-    order.log_start = starved.mapped().log_start;
-  }
-  dirs_.closed(order.log_dir, order.name, key, {order.recovery_point, order.log_start, order.log_start});
+  order.state = state_of(*partition, identity_.id);
+  order.rules = rules_of(*config_, *image, topic->name);
+  order.stale_name = dirs_.is_stale(order.log_dir, name);
   opening_.add(shard, std::move(order));
   opening_.begin();
 }

@@ -272,6 +272,12 @@ void LogDirs::take_in(Dir& dir, const Standing& standing) {
   at->second.said = {standing.recovery_point, log_start, standing.high_watermark, false};
 }
 
+void LogDirs::letting_go(size_t log_dir, const log::TopicPartition& name) {
+  Line& line = dirs_.at(log_dir).lines.at(name);
+  line.open = false;
+  line.said.untouched = false;
+}
+
 void LogDirs::forget(size_t log_dir, const log::TopicPartition& name) {
   dirs_.at(log_dir).lines.erase(name);
   dirs_.at(log_dir).stale.insert(name);

@@ -79,6 +79,8 @@ class LogDirs {
   // The partition is open: from now on its standing tells what the checkpoints say of it. Until then, and wherever a
   // standing is missing, they go on saying what they said last.
   void opened(size_t log_dir, const log::TopicPartition& name, const PartitionKey& key);
+  // The partition is being let go: a stop before closed() is none that left it clean.
+  void letting_go(size_t log_dir, const log::TopicPartition& name);
   // The partition was let go and is to be opened again.
   void closed(size_t log_dir, const log::TopicPartition& name, const PartitionKey& key, Checkpointed checkpointed) {
     dirs_.at(log_dir).lines.insert_or_assign(name, Line{key, checkpointed, false});
