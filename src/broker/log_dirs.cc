@@ -323,6 +323,7 @@ base::Task<bool> LogDirs::write_checkpoints(size_t index, bool all) {
   auto written = co_await dir.write_high_watermarks(std::move(high_watermarks));
   if (written.ok() && all) written = co_await dir.write_recovery_points(std::move(recovery_points));
   if (written.ok() && all) written = co_await dir.write_log_starts(std::move(log_starts));
+  if (all) dirs_[index].unwritten = !written.ok();
   if (written.ok() && all) {
     for (const log::TopicPartition& name : gone) dirs_[index].stale.erase(name);
   }
@@ -352,7 +353,7 @@ base::Task<void> LogDirs::sync_closed(std::vector<Standing>& standings) {
 
 base::Task<void> LogDirs::mark_clean(const std::vector<Standing>& standings, base::BrokerEpoch epoch) {
   for (size_t i = 0; i < dirs_.size(); ++i) {
-    bool clean = !dirs_[i].offline;
+    bool clean = !dirs_[i].offline && !dirs_[i].unwritten;
     // What was never opened is as the stop before left it.
     for (const auto& [name, line] : dirs_[i].lines) {
       const bool left_clean = line.said.untouched && dirs_[i].dir->clean_shutdown().has_value();

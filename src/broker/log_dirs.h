@@ -126,6 +126,7 @@ class LogDirs {
     bool offline = false;
     std::string failure;
     std::map<log::TopicPartition, Line> lines;  // what the checkpoints say of the cluster's partitions that lie here
+    bool unwritten = false;                     // the last whole checkpoint could not be written
     std::set<log::TopicPartition> stale;        // see is_stale()
     SpaceWatch space{0};
     size_t strays = 0;
