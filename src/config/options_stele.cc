@@ -20,7 +20,7 @@ constexpr Option kOptions[] = {
      "When a record counts: `replicated` once the kernel of every in-sync replica has it, as in Kafka; `synced` once "
      "it "
      "is on their stable storage too."},
-    {"stele.journal.bytes", kLong, "268435456", at_least(0), kMedium, kRead, kDone,
+    {"stele.journal.bytes", kLong, "268435456", between(0, int64_t{4} << 30), kMedium, kRead, kDone,
      "Size of the journal of a log dir, which one sync makes durable for all partitions with "
      "`stele.durability=synced`; "
      "0 for none: each partition's file is synced."},

@@ -17,6 +17,7 @@ using base::ErrorCode;
 namespace {
 
 constexpr uint64_t kFileMax = uint64_t{1} << 32;
+constexpr base::Duration kTellEvery = std::chrono::seconds{5};
 
 // What is left of all journals: the entries of each log in their order.
 struct Remains {
@@ -114,6 +115,7 @@ class Replay {
  public:
   Replay(io::Shard& shard, LogDir& dir, Remains remains) : shard_(shard), dir_(dir), remains_(std::move(remains)) {
     next_ = remains_.logs.begin();
+    told_ = shard_.clock().now();
   }
 
   base::Task<base::Result<JournalReplay>> run(size_t at_once) {
@@ -135,7 +137,17 @@ class Replay {
       if (entries.empty()) continue;
       auto done = co_await restore(of.first, of.second, entries);
       if (!done.ok() && !failure_) failure_ = std::move(done).error();
+      ++done_;
+      tell();
     }
+  }
+
+  void tell() {
+    const base::MonoTime now = shard_.clock().now();
+    if (now - told_ < kTellEvery) return;
+    told_ = now;
+    shard_.log().info("{}/{}: looked at {} of {} partitions, {} records put back", dir_.path(), kJournalDirectory,
+                      done_, remains_.logs.size(), report_.records);
   }
 
   base::Task<base::Result<void>> restore(std::string name, base::TopicId topic,
@@ -155,6 +167,8 @@ class Replay {
     args.write_again = true;
     // The log may end below its start until the journal's batches are back, of which the first may lie across it.
     args.log_start_offset = std::min(dir_.log_start(parsed->partition), entries.front().first);
+    // The topic's policy is not known yet.
+    if (entries.front().kind == JournalKind::kRecords) args.whole_below = entries.front().first;
     STELE_CO_TRY_ASSIGN(const std::unique_ptr<PartitionLog> log, co_await PartitionLog::open(std::move(args)));
     const base::Offset before = log->assigned_end();
     for (const JournalEntry& entry : entries) {
@@ -180,6 +194,8 @@ class Replay {
   std::map<std::pair<std::string, base::TopicId>, std::vector<JournalEntry>>::const_iterator next_;
   OffsetMap recovered_;
   JournalReplay report_;
+  size_t done_ = 0;  // logs looked at
+  base::MonoTime told_;
   std::optional<base::Error> failure_;
 };
 

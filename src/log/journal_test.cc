@@ -208,6 +208,76 @@ TEST_F(JournalTest, an_idle_journal_is_emptied) {
   });
 }
 
+TEST_F(JournalTest, a_replay_that_takes_long_tells_how_far_it_is) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const auto journal = co_await make_journal(shard, co_await directory(shard));
+    std::vector<OpenLog> logs;
+    for (int i = 0; i < 5; ++i) {
+      OpenLog log = co_await open_in(shard, journal, "t-" + std::to_string(i));
+      co_await append(log, 1);
+      logs.push_back(std::move(log));
+    }
+  });
+  lines_.least = base::LogLevel::kInfo;
+  host_.disk().set_faults({.slow = io::kAlways, .slow_longest = std::chrono::seconds{3}});
+  run(+[](io::Shard& shard) -> Task<void> { must(co_await replay(shard)); });
+  EXPECT_TRUE(lines_.mention("/data/stele-journal: looked at ")) << lines_.lines.size();
+  EXPECT_TRUE(lines_.mention(" of 5 partitions"));
+}
+
+TEST_F(JournalTest, a_replay_leaves_the_gaps_that_compaction_made) {
+  static constexpr LogOptions kCompacted{
+      .segment_bytes = 100, .index_interval_bytes = 300, .retention_ms = -1, .compact = true, .synced = true};
+  const auto batches = +[](io::Shard& shard) -> Task<size_t> {
+    const OpenLog log = co_await open(shard, {.options = kCompacted});
+    co_return (co_await offsets_of(*log.log, Offset{0})).size();
+  };
+  run(+[](io::Shard& shard) -> Task<void> {
+    OpenLog log = co_await open(shard, {.options = kCompacted});
+    for (const int64_t base : {0, 100, 200}) {
+      const auto batch = make_batch({.base_offset = base, .leader_epoch = 0});
+      must(co_await log->wait_counted(must(log.append(batch, 0, Origin::kReplica)).last_offset));
+    }
+    must(co_await log->close_clean());
+  });
+  run(+[](io::Shard& shard) -> Task<void> {
+    const auto journal = co_await make_journal(shard, co_await directory(shard));
+    OpenLog log = co_await open(shard, {.options = kCompacted, .journal = journal});
+    co_await append(log, 1);
+  });
+  run(
+      +[](io::Shard& shard, Task<size_t> (*count)(io::Shard&)) -> Task<void> {
+        must(co_await replay(shard));
+        EXPECT_EQ(co_await count(shard), 4U);
+      },
+      batches);
+}
+
+TEST_F(JournalTest, a_replay_leaves_no_gap_where_records_that_were_not_synced_are_lost) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    const auto journal = co_await make_journal(shard, co_await directory(shard));
+    LogOptions options = synced(200);  // two batches in a segment
+    options.synced = false;
+    OpenLog log = co_await open(shard, {.options = options, .journal = journal});
+    for (int i = 0; i < 4; ++i) must(log.append({.records = 1}));
+    must(co_await log->wait_written(Offset{3}));
+    options.synced = true;
+    log->set_options(options);
+    must(co_await log->wait_counted(must(log.append({.records = 1})).last_offset));
+    EXPECT_EQ(log->segment_count(), 3U);
+  });
+  run(+[](io::Shard& shard) -> Task<void> {
+    const auto root = co_await directory(shard);
+    const auto file = must(co_await root->open("t-0/00000000000000000000.log", io::OpenMode::kReadWrite));
+    must(co_await file->truncate(must(file->size()) / 2));
+    EXPECT_EQ(must(co_await replay(shard)).partitions, 1U);
+    const auto dir = must(co_await LogDir::open(shard, "/data"));
+    const Offset point = dir->recovery_point({"t", base::PartitionIndex{0}});
+    const OpenLog log = co_await open(shard, {.options = synced(200), .recovery_point = point.value()});
+    EXPECT_EQ(log->assigned_end(), Offset{1}) << "what lies behind the loss would be served as if nothing were missing";
+  });
+}
+
 // A log of which only the journal's side is there.
 struct AskedUser final : JournalUser {
   explicit AskedUser(base::Executor& executor) : told(executor) {}

@@ -27,7 +27,8 @@ inline void must(const base::Result<void>& result) { result.value(); }
 
 struct CollectedLines final : base::LogSink {
   std::vector<std::string> lines;
-  bool enabled(base::LogLevel level) const override { return level >= base::LogLevel::kWarn; }
+  base::LogLevel least = base::LogLevel::kWarn;
+  bool enabled(base::LogLevel level) const override { return level >= least; }
   void write(base::LogLevel, std::string_view line) override { lines.emplace_back(line); }
   bool mention(std::string_view what) const {
     for (const std::string& line : lines) {

@@ -53,6 +53,8 @@ struct OpenArgs {
   // What a recovery finds past the recovery point is written once more. After a failed sync the page cache goes on
   // showing what never reached the disk, to the next process too, and calls the next sync a success.
   bool write_again = false;
+  // All below this offset is known to have been synced: what is missing there between two segments was compacted.
+  base::Offset whole_below;
   // A partition that is made anew is not synced: its owner does that (LogDir::sync_new) before anything is appended.
   bool owner_syncs_new = false;
   LogObserver* observer = nullptr;

@@ -309,8 +309,9 @@ base::Task<base::Result<void>> Recovery::recover_from(size_t first) {
     // of power took the end of that segment, not the name of this one. Only compaction leaves such a gap rightly;
     // not before an empty segment past the recovery point, which costs nothing to give up.
     const bool gap = kept > first && segment->base() > end_;
+    const bool compacted = l_.options_.compact || segment->base() <= args_.whole_below;
     const bool empty = segment->size() == 0 && segment->base() > args_.recovery_point;
-    if (segment->base() < end_ || (gap && (!l_.options_.compact || empty || l_.segments_[kept - 1]->size() == 0))) {
+    if (segment->base() < end_ || (gap && (!compacted || empty || l_.segments_[kept - 1]->size() == 0))) {
       break;
     }
     end_ = segment->base();
