@@ -9,8 +9,14 @@ constexpr size_t kReadBytes = 4096;
 constexpr base::Duration kPauseAfterError = std::chrono::milliseconds{100};
 }  // namespace
 
-HttpServer::HttpServer(io::Shard& shard, Answer answer)
-    : shard_(shard), answer_(std::move(answer)), tasks_(shard.executor(), [](std::exception_ptr) {}) {}
+HttpServer::HttpServer(io::Shard& shard, HttpServerLimits limits, server::LimitCounts& counts,
+                       server::Complaints& complaints, Answer answer)
+    : shard_(shard),
+      limits_(limits),
+      counts_(counts),
+      complaints_(complaints),
+      answer_(std::move(answer)),
+      tasks_(shard.executor(), [](std::exception_ptr) {}) {}
 
 base::Result<uint16_t> HttpServer::listen(const io::Endpoint& endpoint) {
   STELE_TRY_ASSIGN(std::unique_ptr<io::Listener> port, shard_.listen(endpoint));
@@ -24,12 +30,17 @@ base::Task<void> HttpServer::accept_loop(std::unique_ptr<io::Listener> port) {
   while (true) {
     auto stream = port->try_accept();
     if (!stream.ok()) {
+      complaints_.warn("HTTP: connections wait, none can be accepted: {}", stream.error().message);
       co_await io::sleep_until(shard_, shard_.clock().now() + kPauseAfterError);
     } else if (*stream == nullptr) {
       port->notify_acceptable(&acceptable);
       co_await acceptable.wait();
-    } else if (open_ < kConnectionsMax) {
+    } else if (open_ < limits_.connections_max) {
       tasks_.spawn(serve(shard_.adopt(*std::move(stream))));
+    } else {
+      counts_.count(server::Limit::kHttpConnections);
+      complaints_.warn("HTTP: connection of {} refused: {} are open (stele.http.connections.max)",
+                       (*stream)->peer_address(), open_);
     }
   }
 }
@@ -38,11 +49,14 @@ base::Task<void> HttpServer::serve(std::unique_ptr<io::Stream> stream) {
   ++open_;
   base::Signal wake{shard_.executor()};
   const auto timer = shard_.make_timer();
-  io::HttpReader reader{io::HttpLimits{}};
+  io::HttpReader reader{limits_.message};
   std::array<std::byte, kReadBytes> buffer{};
-  base::MonoTime deadline = shard_.clock().now() + kIdleMax;
-  bool keep = true;
-  while (keep && shard_.clock().now() < deadline) {
+  base::MonoTime deadline = shard_.clock().now() + limits_.idle_max;
+  while (true) {
+    if (shard_.clock().now() >= deadline) {
+      counts_.count(server::Limit::kHttpIdle);
+      break;
+    }
     const iovec into{buffer.data(), buffer.size()};
     const io::TransferResult read = stream->try_read({&into, 1});
     if (read.status == io::Transfer::kWouldBlock) {
@@ -53,40 +67,51 @@ base::Task<void> HttpServer::serve(std::unique_ptr<io::Stream> stream) {
     }
     if (read.status != io::Transfer::kDone) break;
     reader.feed(base::Bytes{buffer}.first(read.bytes));
-    while (keep) {
-      auto request = reader.next();
-      if (!request.ok()) {
-        keep = false;
-        break;
-      }
-      if (!*request) break;
-      keep = (*request)->keep_alive;
-      const io::HttpResponse response = co_await answer_(**request);
-      const bool sent = co_await write_all(*stream, wake, io::to_http(**request, response));
-      keep = keep && sent;
-      deadline = shard_.clock().now() + kIdleMax;
-    }
+    if (!co_await answer_all(*stream, wake, reader, deadline)) break;
+    co_await base::give_way(shard_.executor());
   }
   stream->notify_readable(nullptr);
   stream->notify_writable(nullptr);
   --open_;
 }
 
+// What has come whole; false where the connection ends with it.
+base::Task<bool> HttpServer::answer_all(io::Stream& stream, base::Signal& wake, io::HttpReader& reader,
+                                        base::MonoTime& deadline) {
+  while (true) {
+    auto request = reader.next();
+    if (!request.ok()) {
+      complaints_.warn("HTTP: connection of {} closed: {}", stream.peer_address(), request.error().message);
+      co_return false;
+    }
+    if (!*request) co_return true;
+    const io::HttpResponse response = co_await answer_(**request);
+    if (!co_await write_all(stream, wake, io::to_http(**request, response))) co_return false;
+    if (!(*request)->keep_alive) co_return false;
+    deadline = shard_.clock().now() + limits_.idle_max;
+  }
+}
+
 base::Task<bool> HttpServer::write_all(io::Stream& stream, base::Signal& wake, std::string text) {
-  const base::MonoTime deadline = shard_.clock().now() + kIdleMax;
+  const base::MonoTime deadline = shard_.clock().now() + limits_.idle_max;
   const auto timer = shard_.make_timer();
   for (size_t done = 0; done < text.size();) {
     const iovec from{text.data() + done, text.size() - done};
     const io::TransferResult written = stream.try_write({&from, 1});
     if (written.status == io::Transfer::kDone) {
       done += written.bytes;
-    } else if (written.status != io::Transfer::kWouldBlock || shard_.clock().now() >= deadline) {
-      co_return false;
-    } else {
-      stream.notify_writable(&wake);
-      timer->arm(deadline, wake);
-      co_await wake.wait();
+      continue;
     }
+    if (written.status != io::Transfer::kWouldBlock) co_return false;
+    if (shard_.clock().now() >= deadline) {
+      counts_.count(server::Limit::kHttpIdle);
+      complaints_.warn("HTTP: connection of {} closed: the client does not read its answer (stele.http.idle.ms)",
+                       stream.peer_address());
+      co_return false;
+    }
+    stream.notify_writable(&wake);
+    timer->arm(deadline, wake);
+    co_await wake.wait();
   }
   co_return true;
 }

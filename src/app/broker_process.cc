@@ -145,8 +145,13 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
   brokers.front()->set_control(broker_.get());
   broker_->on_config_changed(
       [this](const config::BrokerConfig& changed) { acceptor_->set_limits(accept_limits(changed)); });
-  http_ = std::make_unique<admin::HttpServer>(
-      control, [this](io::HttpRequest request) { return answer_http(std::move(request)); });
+  const admin::HttpServerLimits http_limits{
+      .connections_max = static_cast<size_t>(config_->number("stele.http.connections.max")),
+      .idle_max = duration_of(*config_, "stele.http.idle.ms")};
+  server::Router& router = *routers.front();
+  http_ =
+      std::make_unique<admin::HttpServer>(control, http_limits, router.limit_counts(), router.complaints(),
+                                          [this](io::HttpRequest request) { return answer_http(std::move(request)); });
 }
 
 server::ServerLimits BrokerProcess::server_limits() const {

@@ -28,6 +28,11 @@ constexpr Option kOptions[] = {
      "Address of the HTTP listener for /live, /ready, /metrics and /stats; empty for every interface."},
     {"stele.http.port", kInt, "9644", between(-1, 65535), kMedium, kRead, kDone,
      "Port of the HTTP listener; 0 takes a free one, -1 turns it off."},
+    {"stele.http.connections.max", kInt, "64", at_least(1), kLow, kRead, kDone,
+     "Connections to the HTTP listener at a time; beyond it new ones are closed."},
+    {"stele.http.idle.ms", kLong, "30000", at_least(1), kLow, kRead, kDone,
+     "Time within which an HTTP client must send a whole request, or take some of its answer; then its connection "
+     "closes."},
     {"stele.shards", kInt, "0", between(0, 1024), kHigh, kRead, kDone,
      "Event loops, each with its own partitions; 0 for one per core."},
     {"stele.memory.data.bytes", kLong, "536870912", at_least(1048576), kHigh, kRead, kDone,

@@ -19,16 +19,25 @@ enum class Limit : uint8_t {
   kProduceWaiters,
   kFetchSessions,
   kRequestMemory,
+  kHttpConnections,
+  kHttpIdle,
 };
 
 // The options, in the order of the limits.
 inline constexpr std::array kLimitOptions{
-    "socket.request.max.bytes",          "stele.connection.frame.timeout.ms",
-    "stele.connection.write.timeout.ms", "connections.max.idle.ms",
-    "stele.request.elements.max",        "stele.connection.requests.max",
-    "stele.connection.answers.bytes",    "stele.fetch.waiters.max",
-    "stele.produce.waiters.max",         "stele.fetch.sessions.partitions.max",
+    "socket.request.max.bytes",
+    "stele.connection.frame.timeout.ms",
+    "stele.connection.write.timeout.ms",
+    "connections.max.idle.ms",
+    "stele.request.elements.max",
+    "stele.connection.requests.max",
+    "stele.connection.answers.bytes",
+    "stele.fetch.waiters.max",
+    "stele.produce.waiters.max",
+    "stele.fetch.sessions.partitions.max",
     "stele.request.memory.max",
+    "stele.http.connections.max",
+    "stele.http.idle.ms",
 };
 
 class LimitCounts {
