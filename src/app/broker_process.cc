@@ -134,6 +134,7 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
                                                            mail->info = info;
                                                            shard->send(broker::kControlShard, std::move(mail));
                                                          });
+    parts.router->set_budgets(parts.server->budgets());
     brokers.push_back(parts.broker.get());
     routers.push_back(parts.router.get());
   }

@@ -73,13 +73,14 @@ class Call {
   base::MonoTime received() const { return received_; }
   // Of the request's frame; empty where the frame was carried from another shard.
   const Lease& lease() const { return lease_; }
-  // What an answer's bytes are charged to while they wait to be sent; null where the call was carried from another
-  // shard.
+  // Of the request's class, on the shard that works on it. What an answer holds may be charged to it only where the
+  // connection is on this shard too.
   Budget* budget() const { return budget_; }
   // What the request was unfolded to, and the answer as far as it was built, have passed stele.request.memory.max:
   // a request of few bytes can name much. To be asked between the parts of an answer; then refuse_as_too_large().
   bool too_large() const { return memory_.held() > limits().memory_max; }
   Outcome refuse_as_too_large();
+  size_t body_bytes() const { return body_.size(); }
   std::pmr::memory_resource* arena() { return &arena_; }
   FetchSessions& fetch_sessions() const { return services_.fetch_sessions; }
   size_t& fetch_waiters() const { return services_.fetch_waiters; }

@@ -3,12 +3,16 @@
 #include <algorithm>
 
 #include "io/remote.h"
+#include "server/held_work.h"
 
 namespace stele::server {
 
 struct Router::Carried {
   const Handler* handler = nullptr;
-  base::ByteVector frame;
+  base::ShardId from;
+  wire::RequestHeader header;
+  std::string client_id;  // of the header
+  base::ByteVector body;
   ConnectionInfo connection;
   base::MonoTime received;
 };
@@ -91,38 +95,56 @@ base::Task<Outcome> Router::handle(Request& request, Response& response) {
                      request.connection->client_port, header->request_api_key, header->request_api_version);
     co_return Outcome::kClose;
   }
-  co_return co_await run(*handler, *header, request.frame.subspan(in.position()), *request.connection, request.received,
-                         response, request.lease, request.budget);
+  const base::Bytes body = request.frame.subspan(in.position());
+  if (handler->placement == Placement::kControl) {
+    co_return co_await run_on_control(*handler, *header, body, request, response);
+  }
+  Call call{broker_,          services_, *header,       body,          *request.connection,
+            request.received, response,  request.lease, request.budget};
+  co_return co_await handler->handle(call);
 }
 
-base::Task<Outcome> Router::run(const Handler& handler, wire::RequestHeader header, base::Bytes body,
-                                const ConnectionInfo& connection, base::MonoTime received, Response& response,
-                                Lease lease, Budget* budget) {
-  Call call{broker_, services_, header, body, connection, received, response, std::move(lease), budget};
-  const base::ShardId here = broker_.shard().id();
-  const base::ShardId target = handler.placement == Placement::kControl ? broker::kControlShard : here;
-  if (target == here) co_return co_await handler.handle(call);
-  // The frame goes along as a copy: such requests are small, and their work outlives a connection that closes.
+// Such work goes on when the connection is gone. So it gets a copy of the frame, also where it stays on this shard, and
+// that copy stays charged until it is answered.
+base::Task<Outcome> Router::run_on_control(const Handler& handler, const wire::RequestHeader& header, base::Bytes body,
+                                           const Request& request, Response& response) {
   auto carried = std::make_shared<Carried>();
   carried->handler = &handler;
-  const auto* frame_end = body.data() + body.size();
-  carried->frame.assign(body.data(), frame_end);
-  carried->connection = connection;
-  carried->received = received;
-  Router* peer = peers_.at(target.value());
-  const std::string client_id{call.client_id()};
-  auto answer =
-      co_await io::run_on(broker_.shard(), peer->broker_.home(), [peer, carried, header, client_id]() mutable {
-        header.client_id = client_id;
-        return peer->serve(carried, header);
-      });
+  carried->from = broker_.shard().id();
+  carried->header = header;
+  if (header.client_id) carried->client_id = *header.client_id;
+  if (header.client_id) carried->header.client_id = carried->client_id;
+  carried->body.assign(body.begin(), body.end());
+  carried->connection = *request.connection;
+  carried->received = request.received;
+  Router& peer = *peers_.at(broker::kControlShard.value());
+  const size_t bytes = request.frame.size();
+  auto answer = co_await hold_to_the_end(broker_, request.budget, bytes, ask(broker_.shard(), peer, carried));
   response = std::move(answer.response);
   co_return answer.outcome;
 }
 
-base::Task<Router::Answer> Router::serve(std::shared_ptr<Carried> carried, wire::RequestHeader header) {
+base::Task<Router::Answer> Router::ask(io::Shard& home, Router& peer, std::shared_ptr<Carried> carried) {
+  if (home.id() == broker::kControlShard) co_return co_await peer.serve(std::move(carried));
+  co_return co_await io::run_on(home, peer.broker_.home(), [&peer, carried]() { return peer.serve(carried); });
+}
+
+// What came from another shard waits for room in the budget of this one, as the frames of its own connections wait to
+// be read.
+base::Task<Router::Answer> Router::serve(std::shared_ptr<Carried> carried) {
+  Budget* const budget =
+      budgets_ == nullptr ? nullptr : &budgets_[static_cast<size_t>(carried->handler->request_class)];
+  if (budget != nullptr && carried->from != broker_.shard().id()) {
+    base::Signal room{broker_.shard().executor()};
+    Budget::Holder holder{*budget, room};
+    while (budget->exhausted()) {
+      budget->await_room(holder);
+      co_await room.wait();
+    }
+  }
   Answer answer;
-  Call call{broker_, services_, header, carried->frame, carried->connection, carried->received, answer.response};
+  Call call{broker_,         services_, carried->header, carried->body, carried->connection, carried->received,
+            answer.response, {},        budget};
   answer.outcome = co_await carried->handler->handle(call);
   co_return answer;
 }

@@ -48,6 +48,8 @@ class Router final : public RequestRouter {
 
   // The routers of all shards, by shard; set once before the first request.
   void set_peers(std::vector<Router*> peers) { peers_ = std::move(peers); }
+  // The budgets of this shard, [kRequestClasses], for requests that come in on another; set once before the first.
+  void set_budgets(Budget* budgets) { budgets_ = budgets; }
 
   RequestClass class_of(int16_t api_key) const override;
   bool pipelined(int16_t api_key) const override;
@@ -67,10 +69,10 @@ class Router final : public RequestRouter {
   struct Answer;
 
   const Handler* find(int16_t api_key) const;
-  base::Task<Outcome> run(const Handler& handler, wire::RequestHeader header, base::Bytes body,
-                          const ConnectionInfo& connection, base::MonoTime received, Response& response, Lease lease,
-                          Budget* budget);
-  base::Task<Answer> serve(std::shared_ptr<Carried> carried, wire::RequestHeader header);
+  base::Task<Outcome> run_on_control(const Handler& handler, const wire::RequestHeader& header, base::Bytes body,
+                                     const Request& request, Response& response);
+  static base::Task<Answer> ask(io::Shard& home, Router& peer, std::shared_ptr<Carried> carried);
+  base::Task<Answer> serve(std::shared_ptr<Carried> carried);
 
   broker::BrokerShard& broker_;
   CallLimits limits_;
@@ -82,6 +84,7 @@ class Router final : public RequestRouter {
   CallServices services_;
   std::vector<const Handler*> by_key_;
   std::vector<Router*> peers_;
+  Budget* budgets_ = nullptr;
 };
 
 }  // namespace stele::server

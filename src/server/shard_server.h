@@ -33,6 +33,7 @@ class ShardServer {
   base::Task<void> join();
   size_t connections() const { return count_; }
   const Traffic& traffic() const { return traffic_; }
+  Budget* budgets() { return budgets_.data(); }  // [kRequestClasses]
   const Budget& budget(RequestClass request_class) const { return budgets_[static_cast<size_t>(request_class)]; }
 
  private:

@@ -10,10 +10,14 @@
 #include "wire/fetch_response.h"
 #include "wire/find_coordinator_request.h"
 #include "wire/find_coordinator_response.h"
+#include "wire/incremental_alter_configs_request.h"
+#include "wire/incremental_alter_configs_response.h"
 #include "wire/join_group_request.h"
 #include "wire/join_group_response.h"
 #include "wire/metadata_request.h"
 #include "wire/metadata_response.h"
+#include "wire/offset_commit_request.h"
+#include "wire/offset_commit_response.h"
 #include "wire/produce_response.h"
 
 namespace stele::sim {
@@ -155,6 +159,148 @@ TEST_F(LimitsTest, produces_of_one_connection_keep_their_order_in_each_partition
   }
 }
 
+// --- clients that ask and leave while the disk is full
+
+wire::IncrementalAlterConfigsRequest alteration(const std::string& value) {
+  wire::IncrementalAlterConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = 2;  // a topic
+  resource.resource_name = kTopic;
+  auto& config = resource.configs.emplace_back();
+  config.name = "max.message.bytes";
+  config.value = value;
+  return request;
+}
+
+// A frame at a time, each on a connection of its own that is left at once: with an answer unread, which resets it.
+Task<void> send_and_leave(io::Shard& shard, int count, std::function<base::ByteVector(int)> frame_of) {
+  for (int i = 0; i < count; ++i) {
+    const auto client = co_await connect_patiently(shard);
+    EXPECT_TRUE(co_await client->send(client->frame<wire::ApiVersionsResponse>(wire::ApiVersionsRequest{}, 2)));
+    EXPECT_TRUE(co_await client->send(frame_of(i)));
+    co_await io::sleep_until(shard, shard.clock().now() + milliseconds{5});
+  }
+}
+
+class LeavingTest : public LimitsTest {
+ protected:
+  static constexpr size_t kMemory = 3 << 20;
+
+  void start_full(config::ConfigMap config = {}) {
+    config.emplace("socket.request.max.bytes", "1000000");
+    config.emplace("stele.memory.control.bytes", std::to_string(kMemory));
+    config.emplace("stele.memory.groups.bytes", std::to_string(kMemory));
+    start(std::move(config));
+  }
+  void fill_disk() { set_room(0); }
+  void set_room(uint64_t bytes) {
+    io::SimDisk& disk = world_->broker_host().disk();
+    io::DiskFaults faults;
+    faults.capacity_bytes = disk.used_bytes("/data") + bytes;
+    disk.set_faults("/data", faults);
+  }
+  // Changes of the metadata that wait for the disk.
+  int64_t uncommitted() {
+    broker::ControllerHost& controller = world_->process().broker().controller();
+    return controller.core().image()->next_index.value() - controller.image()->next_index.value();
+  }
+  uint64_t refusals(server::RequestClass request_class) {
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < world_->options().shards; ++i) {
+      count += world_->process().server(base::ShardId{i}).budget(request_class).refusals();
+    }
+    return count;
+  }
+  void all_ends_with_room() {
+    set_room(100 << 20);
+    EXPECT_TRUE(world_->run_until([this] { return at_rest(); }, seconds{60})) << world_->bytes_charged();
+  }
+};
+
+TEST_F(LeavingTest, changes_that_wait_for_the_disk_stay_charged_when_their_clients_leave) {
+  start_full();
+  fill_disk();
+  run([](io::Shard& shard) {
+    return send_and_leave(shard, 30, [](int i) {
+      const std::string value = std::to_string(1000 + i);
+      return wire::request_frame(i, std::string(2000, 'c'), alteration(value), 1).value();
+    });
+  });
+  world_->pass(seconds{2});
+  EXPECT_EQ(world_->connections(), 0U);
+  EXPECT_EQ(uncommitted(), 30) << "each waits, whichever shard it came in on";
+  EXPECT_GT(world_->bytes_charged(), size_t{30} * (2000 + 1024));
+  all_ends_with_room();
+}
+
+TEST_F(LeavingTest, no_number_of_clients_that_leave_has_more_changes_wait_than_the_budget_holds) {
+  start_full();
+  fill_disk();
+  run([](io::Shard& shard) {
+    return send_and_leave(shard, 1000, [](int i) {
+      return wire::request_frame(i, "leaving", alteration(std::to_string(1000 + i)), 1).value();
+    });
+  });
+  world_->pass(seconds{2});
+  EXPECT_LT(uncommitted(), 500);
+  EXPECT_GT(uncommitted(), 100);
+  EXPECT_LT(world_->bytes_charged(), kMemory + (1 << 20));
+  EXPECT_GT(refusals(server::RequestClass::kControl), 0U);
+  all_ends_with_room();
+}
+
+Task<int16_t> join(Client& client, std::string group) {
+  wire::FindCoordinatorRequest find;
+  find.coordinator_keys.emplace_back(group);
+  wire::JoinGroupRequest request;
+  request.group_id = group;
+  request.session_timeout_ms = 10'000;
+  request.rebalance_timeout_ms = 10'000;
+  request.protocol_type = "consumer";
+  request.protocols.push_back({.name = "range", .metadata = {}});
+  for (int tries = 0; tries < 100; ++tries) {
+    co_await client.call<wire::FindCoordinatorResponse>(find, 4);
+    const auto answer = co_await client.call<wire::JoinGroupResponse>(request, 9);
+    if (!answer) co_return -1;
+    // Not yet there: COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR.
+    if (answer->error_code < 14 || answer->error_code > 16) co_return answer->error_code;
+    co_await io::sleep_until(client.shard(), client.shard().clock().now() + milliseconds{50});
+  }
+  co_return -2;
+}
+
+// Commits of a consumer that is no member of its group.
+base::ByteVector commit_frame(int correlation) {
+  const std::string metadata(4000, 'm');
+  wire::OffsetCommitRequest request;
+  request.group_id = "leaving";
+  auto& topic = request.topics.emplace_back();
+  topic.name = kTopic;
+  for (int32_t i = 0; i < 6; ++i) {
+    auto& partition = topic.partitions.emplace_back();
+    partition.partition_index = i;
+    partition.committed_offset = correlation;
+    partition.committed_metadata = metadata;
+  }
+  return wire::request_frame(correlation, "leaving", request, 8).value();
+}
+
+Task<void> commit_once(io::Shard& shard) {
+  const auto client = co_await connect_patiently(shard);
+  EXPECT_EQ(co_await join(*client, "leaving"), 79);  // MEMBER_ID_REQUIRED: its coordinator is there
+}
+
+TEST_F(LeavingTest, commits_that_wait_for_the_disk_stay_charged_when_their_clients_leave) {
+  start_full({{"stele.durability", "synced"}, {"offsets.topic.num.partitions", "1"}});
+  run(commit_once);
+  world_->broker_host().disk().set_faults({.stuck = io::kAlways, .stuck_for = seconds{20}});
+  run([](io::Shard& shard) { return send_and_leave(shard, 12, commit_frame); });
+  const auto held = [this] { return world_->connections() == 0 && world_->bytes_charged() > size_t{10} * 24'000; };
+  EXPECT_TRUE(world_->run_until(held, std::chrono::minutes{5})) << world_->bytes_charged();
+  world_->broker_host().disk().set_faults({});
+  EXPECT_TRUE(world_->run_until([this] { return world_->bytes_charged() == 0; }, std::chrono::minutes{10}));
+}
+
 // --- fetches
 
 wire::FetchRequest fetch_of(std::vector<int32_t> partitions, int64_t offset, int32_t leader_epoch = -1) {
@@ -283,26 +429,6 @@ TEST_F(LimitsTest, a_session_of_too_many_partitions_is_not_kept) {
 }
 
 // --- groups
-
-Task<int16_t> join(Client& client, std::string group) {
-  wire::FindCoordinatorRequest find;
-  find.coordinator_keys.emplace_back(group);
-  wire::JoinGroupRequest request;
-  request.group_id = group;
-  request.session_timeout_ms = 10'000;
-  request.rebalance_timeout_ms = 10'000;
-  request.protocol_type = "consumer";
-  request.protocols.push_back({.name = "range", .metadata = {}});
-  for (int tries = 0; tries < 100; ++tries) {
-    co_await client.call<wire::FindCoordinatorResponse>(find, 4);
-    const auto answer = co_await client.call<wire::JoinGroupResponse>(request, 9);
-    if (!answer) co_return -1;
-    // Not yet there: COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR.
-    if (answer->error_code < 14 || answer->error_code > 16) co_return answer->error_code;
-    co_await io::sleep_until(client.shard(), client.shard().clock().now() + milliseconds{50});
-  }
-  co_return -2;
-}
 
 Task<void> make_groups(io::Shard& shard, std::map<int16_t, int>& answers) {
   const auto client = co_await connect_patiently(shard);

@@ -9,6 +9,9 @@ namespace stele::server::handlers {
 
 namespace {
 
+// What a record takes until it is committed: as it was decided, in its batch, and what is new in the image.
+constexpr size_t kBytesPerRecord = 1024;
+
 // Where the metadata log takes no more writes the broker is about to stop: the client is to look for another
 // controller, which it does when the connection closes.
 Outcome not_controller(Call& call, const base::Error& error) { return call.refuse(error); }
@@ -18,7 +21,10 @@ base::Task<Outcome> change(Call& call, Decide decide) {
   auto request = call.decode<Request>();
   if (!request.ok()) co_return call.refuse(request.error());
   broker::ControlPlane& control = call.broker().control();
-  auto answer = co_await control.controller().commit(decide(call, control.controller().core(), *request));
+  auto decision = decide(call, control.controller().core(), *request);
+  BudgetCharge uncommitted;
+  if (call.budget() != nullptr) uncommitted.add(*call.budget(), decision.records.size() * kBytesPerRecord);
+  auto answer = co_await control.controller().commit(std::move(decision));
   if (!answer.ok()) co_return not_controller(call, answer.error());
   co_await control.catch_up();
   co_return call.respond(*answer);

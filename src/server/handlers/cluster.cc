@@ -1,5 +1,9 @@
 #include "server/handlers/cluster.h"
 
+#include "broker/control_plane.h"
+#include "io/remote.h"
+#include "server/held_work.h"
+
 namespace stele::server::handlers {
 
 TopicLookup find_topic(const Call& call, bool by_id, std::string_view name, const base::TopicId& id) {
@@ -15,6 +19,15 @@ TopicLookup find_topic(const Call& call, bool by_id, std::string_view name, cons
 base::ErrorCode check_partition(const TopicLookup& found, base::PartitionIndex index) {
   if (found.topic == nullptr) return found.code;
   return found.topic->find(index) != nullptr ? base::ErrorCode::kNone : base::ErrorCode::kUnknownTopicOrPartition;
+}
+
+base::Task<std::map<std::string, base::Error>> create_on_control(const Call& call, std::vector<std::string> topics) {
+  constexpr size_t kBytesPerTopic = 2048;  // in the request, the records and the image, until that is committed
+  const size_t bytes = topics.size() * kBytesPerTopic;
+  broker::BrokerShard& control = call.broker().peer(broker::kControlShard);
+  auto there = [&control, names = std::move(topics)]() { return control.control().create_missing(names); };
+  co_return co_await hold_to_the_end(call.broker(), call.budget(), bytes,
+                                     io::run_on(call.broker().shard(), control.home(), std::move(there)));
 }
 
 const metadata::Endpoint* endpoint_for(const Call& call, const metadata::Broker& broker) {

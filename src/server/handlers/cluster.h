@@ -2,9 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error_code.h"
+#include "base/result.h"
 #include "broker/broker_shard.h"
 #include "config/broker_config.h"
 #include "metadata/image.h"
@@ -39,6 +43,10 @@ void add_node_endpoints(const Call& call, Endpoints& out) {
         if (broker->rack) entry.rack = *broker->rack;
       });
 }
+
+// Has the control shard create those of the topics that do not exist, and tells why where that fails. It goes on where
+// the connection ends, and stays charged to the call's budget.
+base::Task<std::map<std::string, base::Error>> create_on_control(const Call& call, std::vector<std::string> topics);
 
 // Whether the replica on that broker can be reached: the broker is not fenced and the log dir is not lost.
 bool is_online(const metadata::Image& image, const metadata::Partition& partition, base::BrokerId replica);

@@ -1,5 +1,3 @@
-#include "broker/control_plane.h"
-#include "io/remote.h"
 #include "server/handlers/cluster.h"
 #include "server/handlers/group_handlers.h"
 #include "wire/find_coordinator_request.h"
@@ -23,10 +21,8 @@ constexpr std::string_view kNotAvailableText = "The coordinator is not available
 // here and lets the client come again.
 base::Task<void> create_offsets_topic(Call& call) {
   if (call.broker().view()->image().topic(broker::kOffsetsTopic) != nullptr) co_return;
-  broker::BrokerShard& control = call.broker().peer(broker::kControlShard);
-  const auto errors = co_await io::run_on(call.broker().shard(), control.home(), [&control] {
-    return control.control().create_missing({std::string(broker::kOffsetsTopic)});
-  });
+  std::vector<std::string> names{std::string(broker::kOffsetsTopic)};
+  const auto errors = co_await create_on_control(call, std::move(names));
   for (const auto& [name, error] : errors) {
     call.broker().shard().log().error("{} can't be created, consumers that subscribe wait for it: {}", name,
                                       error.message);

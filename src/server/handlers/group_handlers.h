@@ -9,6 +9,7 @@
 #include "broker/coordinator_host.h"
 #include "coordinator/group/commands.h"
 #include "server/call.h"
+#include "server/held_work.h"
 
 namespace stele::server::handlers {
 
@@ -28,6 +29,20 @@ base::Task<ReplyBody> ask(Call& call, Command command) {
   std::string group_id = command.group_id;
   coordinator::GroupCommand carried{0, std::move(command)};
   auto reply = co_await broker::ask_coordinator(call.broker(), std::move(group_id), std::move(carried));
+  co_return std::get<ReplyBody>(std::move(reply));
+}
+
+// The same for what the coordinator writes to its log: what waits there for the disk stays charged, whether or not the
+// client waits too. Members that wait for one another are not asked for so: the group counts what it knows of them.
+template <class ReplyBody, class Command>
+base::Task<ReplyBody> ask_to_write(Call& call, Command command) {
+  std::string group_id = command.group_id;
+  coordinator::GroupCommand carried{0, std::move(command)};
+  constexpr size_t kTimesItsRequest = 4;  // as a command and as records
+  const size_t bytes = kTimesItsRequest * call.body_bytes();
+  auto reply =
+      co_await hold_to_the_end(call.broker(), call.budget(), bytes,
+                               broker::ask_coordinator(call.broker(), std::move(group_id), std::move(carried)));
   co_return std::get<ReplyBody>(std::move(reply));
 }
 

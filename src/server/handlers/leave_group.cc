@@ -16,7 +16,7 @@ base::Task<Outcome> leave_group(Call& call) {
   for (const auto& member : request->members) {
     leave.members.push_back({std::string(member.member_id), own(member.group_instance_id)});
   }
-  const auto reply = co_await ask<coordinator::LeaveGroupReply>(call, std::move(leave));
+  const auto reply = co_await ask_to_write<coordinator::LeaveGroupReply>(call, std::move(leave));
   auto response = call.make<wire::LeaveGroupResponse>();
   response.error_code = static_cast<int16_t>(reply.error);
   if (call.version() < kFirstVersionOfMany) {

@@ -2,8 +2,6 @@
 #include <set>
 #include <string>
 
-#include "broker/control_plane.h"
-#include "io/remote.h"
 #include "metadata/topic_name.h"
 #include "server/handlers/cluster.h"
 #include "server/handlers/handlers.h"
@@ -55,9 +53,7 @@ base::Task<std::map<std::string, ErrorCode>> create_missing(Call& call, const wi
       missing.emplace_back(name);
   }
   if (missing.empty()) co_return failed;
-  broker::BrokerShard& control = call.broker().peer(broker::kControlShard);
-  const auto errors = co_await io::run_on(call.broker().shard(), control.home(),
-                                          [&control, missing]() { return control.control().create_missing(missing); });
+  const auto errors = co_await create_on_control(call, std::move(missing));
   for (const auto& [name, error] : errors) failed.emplace(name, error.code);
   co_return failed;
 }

@@ -78,7 +78,7 @@ base::Task<Outcome> offset_commit(Call& call) {
   commit.instance_id = own(request->group_instance_id);
   commit.api_version = call.version();
   commit.retention_time_ms = request->retention_time_ms;
-  const auto reply = co_await ask<coordinator::OffsetCommitReply>(call, std::move(commit));
+  const auto reply = co_await ask_to_write<coordinator::OffsetCommitReply>(call, std::move(commit));
 
   for (const auto& topic : reply.topics) {
     for (const auto& partition : topic.partitions)
