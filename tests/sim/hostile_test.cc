@@ -289,6 +289,35 @@ TEST_F(HostileTest, a_reader_that_never_reads_is_let_go) {
   EXPECT_TRUE(world_->lines().mention("does not read its answers")) << world_->lines().text();
 }
 
+// --- fetches that name much
+
+constexpr int kNamed = 100'000;
+
+// Long polls of one partition that nobody writes to, which each of them names so often.
+Task<void> poll_of_many(io::Shard& shard, BrokerWorld& world) {
+  std::vector<std::unique_ptr<Client>> clients;
+  clients.push_back(co_await connect_patiently(shard));
+  EXPECT_EQ(co_await clients.front()->create_topic("still", 1), 0);
+  wire::FetchRequest fetch;
+  fetch.max_wait_ms = 3'000;
+  fetch.min_bytes = 1;
+  auto& topic = fetch.topics.emplace_back();
+  topic.topic = "still";
+  for (int i = 0; i < kNamed; ++i) topic.partitions.emplace_back().partition_max_bytes = 1000;
+  for (int i = 0; i < 2; ++i) {
+    if (i > 0) clients.push_back(co_await connect_patiently(shard));
+    EXPECT_TRUE(co_await clients.back()->send(wire::request_frame(1, "hostile", fetch, 12).value()));
+  }
+  co_await io::sleep_until(shard, shard.clock().now() + seconds{2});
+  EXPECT_GT(world.bytes_charged(), size_t{2} * kNamed * 600) << "what the broker keeps for each of them is charged";
+  for (const auto& client : clients) EXPECT_TRUE(co_await client->receive());
+}
+
+TEST_F(HostileTest, long_polls_that_name_a_partition_very_often_are_charged_for_it) {
+  start();
+  attack([this](io::Shard& shard) { return poll_of_many(shard, *world_); });
+}
+
 // --- many
 
 TEST_F(HostileTest, two_hundred_idle_connections_disturb_nobody) {

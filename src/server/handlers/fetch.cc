@@ -28,6 +28,21 @@ struct Buffers {
   BudgetCharge charge;
 };
 
+// What a partition that is read takes beside the answer: the wish, the item with the copies of it that go to the owner
+// and come back, or else its watch.
+constexpr size_t kBytesPerPartition = sizeof(FetchWish) + 3 * sizeof(FetchItem) + 2 * sizeof(size_t) +
+                                      3 * sizeof(broker::WatchItem) + sizeof(broker::PartitionWatch) +
+                                      2 * sizeof(void*) + sizeof(std::shared_ptr<broker::Partition>);
+
+size_t bytes_of(const std::vector<FetchWish>& wishes) {
+  const size_t inside = std::string{}.capacity();
+  size_t bytes = wishes.size() * kBytesPerPartition;
+  for (const FetchWish& wish : wishes) {
+    if (wish.key.topic.size() > inside) bytes += wish.key.topic.size() + 1;
+  }
+  return bytes;
+}
+
 // One fetch while it is worked on: what is wanted, in order, and what was read of it.
 struct Fetch {
   const wire::FetchRequest& request;
@@ -251,6 +266,8 @@ base::Task<Outcome> fetch(Call& call) {
   io::Shard& shard = call.broker().shard();
   Fetch fetch{*request, call.fetch_sessions().open(*request, call.version(), shard.clock().now()), {}, {}};
   if (fetch.opened.code != ErrorCode::kNone) co_return answer_code(call, fetch.opened.code);
+  BudgetCharge bookkeeping;
+  if (call.budget() != nullptr) bookkeeping.add(*call.budget(), bytes_of(fetch.opened.wishes));
   const base::MonoTime deadline = call.received() + std::chrono::milliseconds{std::max(request->max_wait_ms, 0)};
   co_await resolve(call, fetch);
   while (true) {
