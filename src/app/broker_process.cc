@@ -119,7 +119,8 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
       static_cast<size_t>(config_->number("stele.log.complaints.per.second")));
   const server::RouterLimits limits = router_limits(*config_, shards_.size());
   const record::DecompressionLimits unfolding{
-      .output_bytes_max = static_cast<uint64_t>(config_->number("stele.batch.decompressed.bytes.max"))};
+      .output_bytes_max = static_cast<uint64_t>(config_->number("stele.batch.decompressed.bytes.max")),
+      .rebuild_bytes_max = static_cast<uint64_t>(config_->number("stele.batch.rebuilt.bytes.max"))};
   std::vector<broker::BrokerShard*> brokers;
   std::vector<server::Router*> routers;
   for (io::Shard* shard : shards_) {

@@ -13,6 +13,16 @@ struct ProduceJob::ToHome final : io::Mail {
   }
 };
 
+struct ProduceJob::RebuiltToHome final : io::Mail {
+  std::shared_ptr<ProduceJob> job;
+  size_t bytes;
+  RebuiltToHome(std::shared_ptr<ProduceJob> j, size_t count) : job(std::move(j)), bytes(count) {}
+  void deliver() override {
+    std::unique_ptr<RebuiltToHome> self{this};
+    job->rebuilt(bytes);
+  }
+};
+
 struct ProduceJob::ToOwner final : io::Mail {
   std::shared_ptr<ProduceJob> job;
   BrokerShard& owner;
@@ -59,6 +69,7 @@ base::Task<void> ProduceJob::run(std::shared_ptr<ProduceJob> job, BrokerShard& a
   const base::Timestamp now = at.shard().clock().wall();
   const base::MonoTime begun = at.shard().clock().now();
   std::vector<std::shared_ptr<Partition>> partitions;
+  size_t rebuilt = 0;
   for (ProduceItem& item : job->items) {
     if (item.owner != here) continue;
     auto partition = at.find(item.key);
@@ -67,9 +78,11 @@ base::Task<void> ProduceJob::run(std::shared_ptr<ProduceJob> job, BrokerShard& a
     } else {
       item.result = partition->append(item.records, job->params_.origin, job->params_.version, now, at.decompressor(),
                                       item.rebuilt);
+      rebuilt += item.rebuilt.size();
     }
     partitions.push_back(std::move(partition));
   }
+  if (rebuilt > 0) tell_rebuilt(job, at, home, rebuilt);
   size_t next = 0;
   for (ProduceItem& item : job->items) {
     if (item.owner != here) continue;
@@ -92,9 +105,27 @@ base::Task<void> ProduceJob::run(std::shared_ptr<ProduceJob> job, BrokerShard& a
   }
 }
 
+void ProduceJob::tell_rebuilt(const std::shared_ptr<ProduceJob>& job, BrokerShard& at, BrokerShard& home,
+                              size_t bytes) {
+  if (&at == &home) {
+    job->rebuilt(bytes);
+  } else {
+    at.shard().send(home.shard().id(), std::make_unique<RebuiltToHome>(job, bytes));
+  }
+}
+
+void ProduceJob::rebuilt(size_t bytes) {
+  STELE_CHECK(pending_ > 0 && held_ != nullptr, "a part that is over tells of batches that it made");
+  rebuilt_ = true;
+  held_->held_beside(bytes);
+}
+
 void ProduceJob::part_done() {
   STELE_CHECK(pending_ > 0);
   if (--pending_ > 0) return;
+  if (rebuilt_) {
+    for (ProduceItem& item : items) item.rebuilt = {};
+  }
   held_.reset();
   done.set();
 }

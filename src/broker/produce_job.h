@@ -27,6 +27,8 @@ struct ProduceParams {
 class HeldBytes {
  public:
   virtual ~HeldBytes() = default;
+  // So many more bytes are held beside them, for as long: batches that had to be made anew.
+  virtual void held_beside(size_t bytes) = 0;
 };
 
 // Belongs to the home shard. Who waits may go away: the appends go on, and the bytes are held until they count.
@@ -47,13 +49,18 @@ class ProduceJob {
  private:
   struct ToOwner;
   struct ToHome;
+  struct RebuiltToHome;
   // Appends the items that `at` owns, and touches no other.
   static base::Task<void> run(std::shared_ptr<ProduceJob> job, BrokerShard& at, BrokerShard& home);
+  // Tells the home shard of batches that `at` made anew, in so many bytes.
+  static void tell_rebuilt(const std::shared_ptr<ProduceJob>& job, BrokerShard& at, BrokerShard& home, size_t bytes);
+  void rebuilt(size_t bytes);
   void part_done();
 
   ProduceParams params_;
   std::unique_ptr<HeldBytes> held_;
   size_t pending_ = 0;
+  bool rebuilt_ = false;  // an item's batch was made anew
 };
 
 }  // namespace stele::broker

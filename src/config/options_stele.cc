@@ -68,6 +68,10 @@ constexpr Option kOptions[] = {
      "Produces that may wait for replicas at a time on one shard; beyond it no more are read."},
     {"stele.batch.decompressed.bytes.max", kLong, "1073741824", at_least(1048576), kMedium, kRead, kDone,
      "Largest size to which a compressed batch may expand while it is checked."},
+    {"stele.batch.rebuilt.bytes.max", kLong, "268435456", at_least(1048576), kMedium, kRead, kDone,
+     "Largest size of the records of a batch that is written anew since `compression.type` of its topic asks for "
+     "another "
+     "codec; beyond it the batch is refused."},
     {"stele.producer.ids.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
      "Idempotent producers one partition remembers; beyond it the one idle longest is forgotten."},
     {"stele.groups.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,

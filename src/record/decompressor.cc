@@ -84,6 +84,8 @@ void Decompressor::finish() {
   if (s.zstd && ZSTD_sizeof_DCtx(s.zstd.get()) > kWindowKept) s.zstd.reset();
 }
 
+const DecompressionLimits& Decompressor::limits() const { return state_->limits; }
+
 size_t Decompressor::memory() const {
   return state_->window.capacity() + (state_->zstd ? ZSTD_sizeof_DCtx(state_->zstd.get()) : 0);
 }

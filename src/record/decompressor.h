@@ -21,6 +21,8 @@ struct DecompressionLimits {
   // honest: a batch of zeros is.
   uint64_t ratio_max = 1024;
   uint64_t ratio_from = uint64_t{64} << 20;
+  // Bytes of uncompressed records that rebuild() may hold, of one batch (validator.h).
+  uint64_t rebuild_bytes_max = uint64_t{256} << 20;
 };
 
 // The window of a zstd frame; Kafka's library (zstd-jni) refuses larger ones too.
@@ -48,6 +50,7 @@ class Decompressor {
   // Drops the input and gives back what grew beyond kWindowKept. start() does so as well.
   void finish();
 
+  const DecompressionLimits& limits() const;
   // Bytes held now: window and contexts.
   size_t memory() const;
 

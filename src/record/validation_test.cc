@@ -172,6 +172,28 @@ TEST(validation, stops_a_batch_that_unfolds_beyond_the_limit) {
   }
 }
 
+TEST(validation, writes_no_batch_anew_whose_records_are_larger_than_the_limit) {
+  const std::string zeros(size_t{2} << 20, '\0');
+  BatchBuilder builder{{.codec = Codec::kZstd}};
+  builder.add({.timestamp = base::Timestamp{1'700'000'000'000}, .value = base::as_bytes(zeros)});
+  const base::ByteVector bytes = std::move(builder).build();
+  const AppendRules rules{.partition = "t-0", .batch_bytes_max = size_t{8} << 20, .codec = Codec::kNone};
+  for (const uint64_t limit : {uint64_t{1} << 20, uint64_t{3} << 20}) {
+    Decompressor decompressor{{.rebuild_bytes_max = limit}};
+    const auto validated = validate_append(bytes, rules, base::Timestamp{1'700'000'000'000}, decompressor);
+    ASSERT_TRUE(validated && validated->needs_rebuild);
+    const auto rebuilt =
+        rebuild(*validated, rules, base::Timestamp{1'700'000'000'000}, kFirstOffset, kEpoch, decompressor);
+    if (limit > zeros.size()) {
+      EXPECT_TRUE(rebuilt);
+      continue;
+    }
+    ASSERT_FALSE(rebuilt);
+    EXPECT_EQ(rebuilt.error().code, base::ErrorCode::kMessageTooLarge);
+    EXPECT_NE(rebuilt.error().message.find("stele.batch.rebuilt.bytes.max"), std::string::npos);
+  }
+}
+
 TEST(validation, holds_one_window_whatever_the_batch_unfolds_to) {
   Decompressor decompressor;
   for (const Codec codec : {Codec::kGzip, Codec::kSnappy, Codec::kLz4, Codec::kZstd}) {

@@ -357,10 +357,11 @@ std::expected<RebuiltBatch, Rejection> rebuild(const ValidatedBatch& validated, 
       const base::Result<std::optional<RecordView>> record = records.next();
       if (!record.ok()) return reject(record.error());
       builder.add_at(first_offset + i, **record);
-      if (builder.uncompressed_size() > kRebuildBytesMax) {
+      if (builder.uncompressed_size() > decompressor.limits().rebuild_bytes_max) {
         return reject(ErrorCode::kMessageTooLarge,
-                      fmt::format("a batch of {} bytes unfolds to more than {} bytes, too many to compress anew",
-                                  batch.size(), kRebuildBytesMax));
+                      fmt::format("a batch of {} bytes unfolds to more than {} bytes, too many to write it anew with "
+                                  "another codec (stele.batch.rebuilt.bytes.max)",
+                                  batch.size(), decompressor.limits().rebuild_bytes_max));
       }
     }
   }

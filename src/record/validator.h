@@ -52,10 +52,6 @@ struct RecordError {
 // More record errors than that are counted, not kept (Kafka keeps all of them).
 inline constexpr size_t kRecordErrorsMax = 1000;
 
-// rebuild() holds the uncompressed records of one batch; beyond this many bytes of them it refuses (Kafka has no
-// limit).
-inline constexpr size_t kRebuildBytesMax = size_t{256} << 20;
-
 struct Rejection {
   base::ErrorCode code = base::ErrorCode::kUnknownServerError;
   std::string message;
@@ -97,7 +93,8 @@ StampedBatch stamp(base::MutableBytes batch, const ValidatedBatch& validated, ba
                    base::LeaderEpoch epoch);
 
 // Writes the records of `validated` anew with the codec of the topic. kMessageTooLarge where the result is over
-// batch_bytes_max, or the records over kRebuildBytesMax.
+// batch_bytes_max, or the records over the decompressor's rebuild_bytes_max, since all of them are held at a time
+// (Kafka has no limit).
 std::expected<RebuiltBatch, Rejection> rebuild(const ValidatedBatch& validated, const AppendRules& rules,
                                                base::Timestamp now, base::Offset first_offset, base::LeaderEpoch epoch,
                                                Decompressor& decompressor);

@@ -165,7 +165,9 @@ bool Connection::may_start(int16_t api_key) {
   if (output_.bytes() >= context_.limits.response_bytes_waiting_max) return hold(Limit::kAnswerBytes);
   if (slots_.empty()) return true;
   if (slots_.size() >= context_.limits.requests_in_flight_max) return hold(Limit::kRequestsInFlight);
-  return !exclusive_ && context_.router.pipelined(api_key);
+  // What came in one read may grow while it is worked on: then it waits for what was started before it.
+  return !exclusive_ && context_.router.pipelined(api_key) &&
+         !context_.budgets[static_cast<size_t>(context_.router.class_of(api_key))].exhausted();
 }
 
 // Counts a limit that keeps the next request waiting, once for each; false.

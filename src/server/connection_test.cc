@@ -30,6 +30,7 @@ class EchoRouter final : public RequestRouter {
     const auto key = base::load_be<int16_t>(request.frame.data());
     const std::string text{base::as_text(request.frame.subspan(2))};
     started.push_back(text);
+    if (on_start) on_start();
     if (key == 0 || key == 2 || key == 6) {
       BudgetCharge waiting;
       if (key == 0 || key == 6) waiting.add(waiters_, 1);
@@ -47,6 +48,7 @@ class EchoRouter final : public RequestRouter {
   }
   void release(const std::string& text) { waiting_.at(text)->set(); }
   std::vector<std::string> started;
+  std::function<void()> on_start;
   std::map<std::string, Response> prepared;
 
  private:
@@ -673,6 +675,23 @@ TEST_F(ConnectionTest, a_request_that_waits_to_start_is_not_one_that_came_in_par
   router_.pipelined_waiters().release(3);
   settle();
   EXPECT_EQ(router_.started, (std::vector<std::string>{"a"}));
+}
+
+TEST_F(ConnectionTest, pipelined_requests_that_came_together_start_one_by_one_once_what_they_grow_to_fills_the_budget) {
+  connect();
+  router_.on_start = [this] {
+    if (router_.started.size() == 2) budgets_[0].force(budgets_[0].limit());
+  };
+  send(frame(0, "a") + frame(0, "b") + frame(0, "c") + frame(0, "d"));
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b"}));
+  release("a");
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b"}));
+  release("b");
+  EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b", "c"})) << "one goes on in any case";
+  budgets_[0].release(budgets_[0].limit());
+  release("c");
+  release("d");
+  EXPECT_EQ(peer_->written, answer("a") + answer("b") + answer("c") + answer("d"));
 }
 
 TEST_F(ConnectionTest, an_answer_that_waits_for_its_reader_is_charged) {

@@ -12,6 +12,8 @@ struct FrameShelf {
   bool pool_gone = false;
 };
 
+bool Lease::pool_is_there() const { return !buffer_->shelf_->pool_gone; }
+
 void Lease::charge_to(Budget& budget, bool charged) {
   if (buffer_->charged_to_ != nullptr) return;
   buffer_->charged_to_ = &budget;

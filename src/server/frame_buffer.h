@@ -53,6 +53,8 @@ class Lease {
   FrameBuffer* operator->() const { return buffer_; }
   explicit operator bool() const { return buffer_ != nullptr; }
   bool sole() const { return buffer_ != nullptr && buffer_->leases_ == 1; }
+  // Whether the pool is still there, and with it the budgets of its shard.
+  bool pool_is_there() const;
   // Charges the buffer's capacity once, to be given back with the buffer. `charged` says that the budget already counts
   // it.
   void charge_to(Budget& budget, bool charged = false);

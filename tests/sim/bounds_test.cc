@@ -138,6 +138,24 @@ TEST_F(BoundsTest, stele_produce_waiters_max_holds_further_produces_back_until_o
   EXPECT_TRUE(world_->lines().mention("stele.produce.waiters.max")) << "the limit was never reached";
 }
 
+Task<void> produce_zeros(io::Shard& shard, size_t size, int16_t& code) {
+  const auto client = co_await connect_patiently(shard);
+  const Batch batch{.values = {std::string(size, '\0')}, .codec = record::Codec::kZstd};
+  code = (co_await client->produce(kTopic, 0, -1, batch)).code;
+}
+
+TEST_F(BoundsTest, stele_batch_rebuilt_bytes_max_bounds_what_is_written_with_another_codec) {
+  constexpr int16_t kMessageTooLarge = 10;
+  start({{"compression.type", "uncompressed"},
+         {"message.max.bytes", "8000000"},
+         {"stele.batch.rebuilt.bytes.max", "1048576"}});
+  int16_t code = -1;
+  run([&](io::Shard& shard) { return produce_zeros(shard, 1'000'000, code); });
+  EXPECT_EQ(code, 0);
+  run([&](io::Shard& shard) { return produce_zeros(shard, 2'000'000, code); });
+  EXPECT_EQ(code, kMessageTooLarge);
+}
+
 Task<void> produce_one(io::Shard& shard, int32_t partition, std::map<int16_t, int>& codes) {
   const auto client = co_await connect_patiently(shard);
   const Produced done = co_await client->produce(kTopic, partition, -1, Batch{.values = {"last"}});

@@ -32,7 +32,8 @@ std::vector<FetchedRecord> records_of(base::Bytes bytes, int64_t from) {
 }  // namespace
 
 base::ByteVector encode(const Batch& batch) {
-  record::BatchBuilder builder({.producer_id = base::ProducerId{batch.producer_id},
+  record::BatchBuilder builder({.codec = batch.codec,
+                                .producer_id = base::ProducerId{batch.producer_id},
                                 .producer_epoch = base::ProducerEpoch{batch.producer_epoch},
                                 .base_sequence = batch.sequence});
   for (const std::string& value : batch.values) {

@@ -37,6 +37,7 @@ struct Batch {
   int64_t producer_id = -1;
   int16_t producer_epoch = -1;
   int32_t sequence = -1;
+  record::Codec codec = record::Codec::kNone;
 };
 base::ByteVector encode(const Batch& batch);
 

@@ -159,6 +159,30 @@ TEST_F(LimitsTest, produces_of_one_connection_keep_their_order_in_each_partition
   }
 }
 
+Task<void> produce_unfolding(io::Shard& shard, int count) {
+  const auto client = co_await connect_patiently(shard);
+  const Batch batch{.values = {std::string(900'000, '\0')}, .codec = record::Codec::kZstd};
+  for (int i = 0; i < count; ++i) {
+    EXPECT_TRUE(co_await client->send(Client::produce_frame(i, kTopic, i % 6, -1, batch)));
+  }
+  for (int i = 0; i < count; ++i) {
+    const auto answer = co_await client->read_answer<wire::ProduceResponse>(11);
+    EXPECT_TRUE(answer && answer->responses.front().partition_responses.front().error_code == 0);
+  }
+}
+
+TEST_F(LimitsTest, batches_that_are_written_with_another_codec_are_charged_until_they_count) {
+  start({{"compression.type", "uncompressed"}, {"stele.durability", "synced"}});
+  io::SimDisk& disk = world_->broker_host().disk();
+  disk.set_faults({.stuck = io::kAlways, .stuck_for = seconds{20}});
+  world_->begin([](io::Shard& shard) { return produce_unfolding(shard, 12); });
+  const auto charged = [this] { return world_->bytes_charged() > size_t{12} * 900'000; };
+  EXPECT_TRUE(world_->run_until(charged, std::chrono::minutes{5}));
+  disk.set_faults({});
+  EXPECT_TRUE(world_->run_until([this] { return world_->client_ended(); }, std::chrono::minutes{20}));
+  EXPECT_TRUE(world_->run_until([this] { return at_rest(); }, seconds{10}));
+}
+
 // --- clients that ask and leave while the disk is full
 
 wire::IncrementalAlterConfigsRequest alteration(const std::string& value) {

@@ -16,10 +16,22 @@ constexpr int16_t kFirstVersionById = 13;
 // The frame's lease, held until the records in it are written.
 class HeldFrame final : public broker::HeldBytes {
  public:
-  explicit HeldFrame(Lease lease) : lease_(std::move(lease)) {}
+  HeldFrame(Lease lease, Budget* budget) : lease_(std::move(lease)), budget_(budget) {}
+  ~HeldFrame() override {
+    if (beside_ > 0 && lease_.pool_is_there()) budget_->release(beside_);
+  }
+  HeldFrame(const HeldFrame&) = delete;
+  HeldFrame& operator=(const HeldFrame&) = delete;
+  void held_beside(size_t bytes) override {
+    if (budget_ == nullptr || !lease_) return;
+    budget_->force(bytes);
+    beside_ += bytes;
+  }
 
  private:
   Lease lease_;
+  Budget* budget_;
+  size_t beside_ = 0;
 };
 
 struct Place {
@@ -109,7 +121,7 @@ base::Task<Outcome> produce(Call& call) {
   if (!request.ok()) co_return call.refuse(request.error());
   const auto job = broker::ProduceJob::start(call.broker(), items_of(call, *request),
                                              {.origin = record::AppendOrigin::kClient, .version = call.version()},
-                                             std::make_unique<HeldFrame>(call.lease()));
+                                             std::make_unique<HeldFrame>(call.lease(), call.budget()));
   if (!job->done.is_set()) {
     BudgetCharge waiting;
     waiting.add(call.produce_waiters(), 1);
