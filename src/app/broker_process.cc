@@ -97,9 +97,11 @@ server::RouterLimits router_limits(const config::BrokerConfig& config, size_t sh
   limits.calls.memory_max = count("stele.request.memory.max");
   limits.calls.fetch_bytes_max = config.number("fetch.max.bytes");
   limits.calls.fetch_waiters_max = count("stele.fetch.waiters.max");
-  limits.sessions.slots = count("max.incremental.fetch.session.cache.slots") / shards + 1;
+  // A shard's share; 0 for none at all.
+  const auto share = [&](const char* name) { return (count(name) + shards - 1) / shards; };
+  limits.sessions.slots = share("max.incremental.fetch.session.cache.slots");
   limits.sessions.partitions_max = count("stele.fetch.session.partitions.max");
-  limits.sessions.total_partitions_max = count("stele.fetch.sessions.partitions.max") / shards + 1;
+  limits.sessions.total_partitions_max = share("stele.fetch.sessions.partitions.max");
   limits.produce_waiters_max = count("stele.produce.waiters.max");
   limits.complaints_per_second = count("stele.log.complaints.per.second");
   return limits;

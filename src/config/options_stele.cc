@@ -57,8 +57,9 @@ constexpr Option kOptions[] = {
      "Lines a shard logs in one second about what clients do wrong; further ones are counted."},
     {"stele.fetch.session.partitions.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
      "Partitions that one incremental fetch session may remember."},
-    {"stele.fetch.sessions.partitions.max", kInt, "1000000", at_least(1), kMedium, kRead, kDone,
-     "Partitions that all incremental fetch sessions together may remember; beyond it readers name theirs each time."},
+    {"stele.fetch.sessions.partitions.max", kInt, "1000000", at_least(0), kMedium, kRead, kDone,
+     "Partitions that all incremental fetch sessions together may remember; beyond it, or with 0, readers name theirs "
+     "each time."},
     {"stele.fetch.waiters.max", kInt, "100000", at_least(1), kMedium, kRead, kDone,
      "Fetches that may wait for records at a time on one shard; beyond it they are answered at once."},
     {"stele.fetch.recheck.ms", kLong, "60000", at_least(0), kMedium, kRead, kDone,

@@ -98,7 +98,8 @@ FetchSessions::Opened FetchSessions::open(const wire::FetchRequest& request, int
     for (const auto& topic : request.topics) count += topic.partitions.size();
     opened.wishes.reserve(count);
     for_each_wish(request, [&opened](FetchWish wish) { opened.wishes.push_back(std::move(wish)); });
-    opened.may_create = request.session_epoch == kFullEpoch && version >= 7;
+    const bool sessions = limits_.slots > 0 && limits_.total_partitions_max > 0;
+    opened.may_create = request.session_epoch == kFullEpoch && version >= 7 && sessions;
     return opened;
   }
   const auto found = sessions_.find(request.session_id);

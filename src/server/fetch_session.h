@@ -71,7 +71,7 @@ class FetchSession {
 };
 
 struct FetchSessionLimits {
-  size_t slots = 1000;                                     // max.incremental.fetch.session.cache.slots
+  size_t slots = 1000;                                     // max.incremental.fetch.session.cache.slots; 0: no sessions
   size_t partitions_max = 100'000;                         // stele.fetch.session.partitions.max, of one session
   size_t total_partitions_max = 1'000'000;                 // stele.fetch.sessions.partitions.max, this shard's share
   base::Duration evict_after = std::chrono::seconds{120};  // a session idle for that long makes room for another

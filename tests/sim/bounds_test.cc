@@ -241,10 +241,23 @@ Task<void> fetch_in_sessions(io::Shard& shard, int count, int& kept) {
 }
 
 TEST_F(BoundsTest, stele_fetch_sessions_partitions_max_bounds_all_sessions_together) {
-  start({{"stele.fetch.sessions.partitions.max", "18"}});  // seven on each of three shards: two sessions
+  start({{"stele.fetch.sessions.partitions.max", "18"}});  // six on each of three shards: two sessions
   int kept = 0;
   run([&](io::Shard& shard) { return fetch_in_sessions(shard, 30, kept); });
   EXPECT_EQ(kept, 6);
+}
+
+TEST_F(BoundsTest, a_limit_of_0_turns_fetch_sessions_off) {
+  for (const char* option : {"max.incremental.fetch.session.cache.slots", "stele.fetch.sessions.partitions.max"}) {
+    SCOPED_TRACE(option);
+    start({{option, "0"}});
+    int kept = 0;
+    run([&](io::Shard& shard) { return fetch_in_sessions(shard, 6, kept); });
+    EXPECT_EQ(kept, 0);
+    EXPECT_NE(world_->metrics().find("stele_limit_reached_total{option=\"stele.fetch.sessions.partitions.max\"} 0\n"),
+              std::string::npos)
+        << "nobody met a limit";
+  }
 }
 
 Task<void> fill_partitions(io::Shard& shard, int rounds) {
