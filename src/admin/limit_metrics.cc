@@ -14,6 +14,9 @@ void add_limits(MetricsText& text, const std::vector<ShardReport>& shards, const
   text.sample(acceptor.refused());
   text.counter("stele_connections_delayed_total", "Times that max.connection.creation.rate made a connection wait.");
   text.sample(acceptor.delayed());
+  text.counter("stele_accept_failures_total",
+               "Times that no connection could be accepted: the process has no descriptors left, as a rule.");
+  text.sample(acceptor.failed());
   text.counter("stele_limit_reached_total", "Times that a client met the limit which the option of this name sets.");
   for (size_t i = 0; i < server::kLimitOptions.size(); ++i) {
     text.sample(met.of(static_cast<server::Limit>(i)), {{"option", server::kLimitOptions[i]}});

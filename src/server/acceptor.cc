@@ -1,5 +1,7 @@
 #include "server/acceptor.h"
 
+#include <utility>
+
 namespace stele::server {
 
 namespace {
@@ -53,14 +55,20 @@ void Acceptor::start() {
 
 base::Task<void> Acceptor::accept_loop(Bound bound) {
   base::Signal acceptable{shard_.executor()};
+  bool told = false;  // that none can be accepted, and none was since
   for (int accepted = 1;; ++accepted) {
     if (accepted % kAcceptsPerTurn == 0) co_await base::give_way(shard_.executor());
     auto stream = bound.port->try_accept();
     if (!stream.ok()) {
-      shard_.log().warn("listener {}: cannot accept: {}", bound.listener, stream.error().message);
+      ++failed_;
+      if (!std::exchange(told, true)) {
+        complaints_.warn("listener {}: connections wait, none can be accepted: {}", bound.listener,
+                         stream.error().message);
+      }
       co_await io::sleep_until(shard_, shard_.clock().now() + kPauseAfterError);
       continue;
     }
+    told = false;
     if (*stream == nullptr) {
       bound.port->notify_acceptable(&acceptable);
       co_await acceptable.wait();

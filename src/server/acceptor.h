@@ -49,6 +49,7 @@ class Acceptor {
   size_t open() const { return open_; }
   size_t refused() const { return refused_; }
   size_t delayed() const { return delayed_; }  // times that a rate made it wait
+  size_t failed() const { return failed_; }    // times that none could be taken in, for want of descriptors as a rule
   // Tells of log lines that were left out.
   void settle() { complaints_.settle(); }
 
@@ -74,6 +75,7 @@ class Acceptor {
   size_t open_ = 0;
   size_t refused_ = 0;
   size_t delayed_ = 0;
+  size_t failed_ = 0;
   Complaints complaints_;
   uint64_t next_id_ = 1;
   base::TaskScope accepting_;

@@ -21,6 +21,54 @@ struct Lines final : base::LogSink {
   void write(base::LogLevel, std::string_view line) override { all.emplace_back(line); }
 };
 
+// The shard of a process that has no descriptors left while the test says so.
+class StarvedShard final : public io::Shard {
+ public:
+  explicit StarvedShard(io::Shard& real) : real_(real) {}
+  bool starved = false;
+
+  base::Result<std::unique_ptr<io::Listener>> listen(const io::Endpoint& endpoint) override {
+    STELE_TRY_ASSIGN(std::unique_ptr<io::Listener> port, real_.listen(endpoint));
+    return std::unique_ptr<io::Listener>{std::make_unique<Port>(*this, std::move(port))};
+  }
+  base::ShardId id() const override { return real_.id(); }
+  uint32_t shard_count() const override { return real_.shard_count(); }
+  base::Executor& executor() override { return real_.executor(); }
+  base::Clock& clock() override { return real_.clock(); }
+  base::Random& random() override { return real_.random(); }
+  base::LogSink& log() override { return real_.log(); }
+  std::unique_ptr<io::Timer> make_timer() override { return real_.make_timer(); }
+  base::Task<base::Result<std::unique_ptr<io::Stream>>> connect(io::Endpoint to) override { return real_.connect(to); }
+  std::unique_ptr<io::Stream> adopt(std::unique_ptr<io::DetachedStream> stream) override {
+    return real_.adopt(std::move(stream));
+  }
+  std::unique_ptr<io::DetachedStream> detach(std::unique_ptr<io::Stream> stream) override {
+    return real_.detach(std::move(stream));
+  }
+  base::Task<base::Result<std::unique_ptr<io::Directory>>> open_directory(std::string path, bool create) override {
+    return real_.open_directory(std::move(path), create);
+  }
+  void send(base::ShardId to, std::unique_ptr<io::Mail> mail) override { real_.send(to, std::move(mail)); }
+  base::Task<void> offload(std::move_only_function<void()> work) override { return real_.offload(std::move(work)); }
+  io::LoopCounts& counts() override { return real_.counts(); }
+  bool maybe(const char* fault_point) override { return real_.maybe(fault_point); }
+  void mark(const char* branch) override { real_.mark(branch); }
+
+ private:
+  struct Port final : io::Listener {
+    Port(StarvedShard& shard, std::unique_ptr<io::Listener> port_of) : at(shard), real(std::move(port_of)) {}
+    base::Result<std::unique_ptr<io::DetachedStream>> try_accept() override {
+      if (at.starved) return base::Error{base::ErrorCode::kUnknownServerError, "too many open files"};
+      return real->try_accept();
+    }
+    void notify_acceptable(base::Signal* signal) override { real->notify_acceptable(signal); }
+    uint16_t port() const override { return real->port(); }
+    StarvedShard& at;
+    std::unique_ptr<io::Listener> real;
+  };
+  io::Shard& real_;
+};
+
 class AcceptorTest : public ::testing::Test {
  protected:
   static base::Task<void> forever(io::Shard& shard) {
@@ -33,8 +81,9 @@ class AcceptorTest : public ::testing::Test {
   }
   void bind(AcceptLimits limits, std::map<std::string, uint16_t> listeners = {{"A", 1000}}) {
     broker_.start(3, &forever);
+    control_ = std::make_unique<StarvedShard>(broker_.shard(base::ShardId{0}));
     acceptor_ = std::make_unique<Acceptor>(
-        broker_.shard(base::ShardId{0}), std::move(limits),
+        *control_, std::move(limits),
         [this](base::ShardId shard, std::unique_ptr<io::DetachedStream> stream, ConnectionInfo info) {
           ++on_shard_[shard.value()];
           held_.push_back(std::move(stream));
@@ -76,6 +125,7 @@ class AcceptorTest : public ::testing::Test {
   std::vector<std::unique_ptr<io::DetachedStream>> held_;
   std::vector<ConnectionInfo> taken_;
   std::map<uint32_t, int> on_shard_;
+  std::unique_ptr<StarvedShard> control_;
   std::unique_ptr<Acceptor> acceptor_;
 
  private:
@@ -170,6 +220,25 @@ TEST_F(AcceptorTest, the_rate_of_one_listener_does_not_hold_another_back) {
   connect(20, 2000);
   EXPECT_GE(taken_.size(), before + 20);
   EXPECT_LT(taken_.size(), 40U);
+}
+
+TEST_F(AcceptorTest, connections_wait_while_none_can_be_accepted_which_is_counted_and_told_once) {
+  start(kWide);
+  control_->starved = true;
+  connect(3);
+  pass(seconds{10});
+  EXPECT_TRUE(taken_.empty());
+  EXPECT_GT(acceptor_->failed(), 90U);
+  EXPECT_LT(acceptor_->failed(), 110U) << "it is not tried without end";
+  ASSERT_EQ(lines_.all.size(), 1U);
+  EXPECT_NE(lines_.all.front().find("too many open files"), std::string::npos) << lines_.all.front();
+  control_->starved = false;
+  pass(seconds{1});
+  EXPECT_EQ(taken_.size(), 3U);
+  control_->starved = true;
+  connect(1);
+  pass(seconds{1});
+  EXPECT_EQ(lines_.all.size(), 2U);
 }
 
 TEST_F(AcceptorTest, refusals_do_not_fill_the_log) {
