@@ -272,6 +272,22 @@ void add_texts(Seeds& seeds) {
   }
 }
 
+// The first byte is the size of the pieces.
+void add_http(Seeds& seeds) {
+  for (const char* text :
+       {"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n",
+        "GET /live HTTP/1.1\r\n\r\nHEAD /ready HTTP/1.0\r\n\r\nGET /stats HTTP/1.1\r\nConnection: close\r\n\r\n",
+        "POST /x HTTP/1.1\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\n\r\n",
+        "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nT: t\r\n\r\n",
+        "POST /x HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+        "GET / HTTP/1.1\r\nA:\r\n b\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\r\n\r\n"}) {
+    for (const int piece : {0, 7}) seeds.add("http_requests", Bytes{}.byte(piece).raw(base::as_bytes(text)).bytes);
+  }
+  const std::string long_header = "GET / HTTP/1.1\r\nA: " + std::string(9000, 'a') + "\r\n\r\n";
+  seeds.add("http_requests", Bytes{}.byte(100).raw(base::as_bytes(long_header)).bytes);
+}
+
 }  // namespace
 
 Seeds first_inputs() {
@@ -284,6 +300,7 @@ Seeds first_inputs() {
   add_metadata(seeds);
   add_groups(seeds);
   add_texts(seeds);
+  add_http(seeds);
   return seeds;
 }
 

@@ -36,6 +36,7 @@ void group_records(base::Bytes input);
 void broker_config(base::Bytes input);
 void fetch_sessions(base::Bytes input);
 void connection(base::Bytes input);
+void http_requests(base::Bytes input);
 
 std::span<const Target> targets();
 

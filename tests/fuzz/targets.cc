@@ -18,6 +18,7 @@ std::span<const Target> targets() {
       {"broker_config", broker_config},
       {"fetch_sessions", fetch_sessions},
       {"connection", connection},
+      {"http_requests", http_requests},
   };
   return kAll;
 }
