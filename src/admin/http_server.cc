@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/complaints.h"
+
 namespace stele::admin {
 
 namespace {
@@ -9,14 +11,8 @@ constexpr size_t kReadBytes = 4096;
 constexpr base::Duration kPauseAfterError = std::chrono::milliseconds{100};
 }  // namespace
 
-HttpServer::HttpServer(io::Shard& shard, HttpServerLimits limits, server::LimitCounts& counts,
-                       server::Complaints& complaints, Answer answer)
-    : shard_(shard),
-      limits_(limits),
-      counts_(counts),
-      complaints_(complaints),
-      answer_(std::move(answer)),
-      tasks_(shard.executor(), [](std::exception_ptr) {}) {}
+HttpServer::HttpServer(io::Shard& shard, HttpServerLimits limits, Answer answer)
+    : shard_(shard), limits_(limits), answer_(std::move(answer)), tasks_(shard.executor(), [](std::exception_ptr) {}) {}
 
 base::Result<uint16_t> HttpServer::listen(const io::Endpoint& endpoint) {
   STELE_TRY_ASSIGN(std::unique_ptr<io::Listener> port, shard_.listen(endpoint));
@@ -30,7 +26,7 @@ base::Task<void> HttpServer::accept_loop(std::unique_ptr<io::Listener> port) {
   while (true) {
     auto stream = port->try_accept();
     if (!stream.ok()) {
-      complaints_.warn("HTTP: connections wait, none can be accepted: {}", stream.error().message);
+      shard_.complaints().warn("HTTP: connections wait, none can be accepted: {}", stream.error().message);
       co_await io::sleep_until(shard_, shard_.clock().now() + kPauseAfterError);
     } else if (*stream == nullptr) {
       port->notify_acceptable(&acceptable);
@@ -38,9 +34,8 @@ base::Task<void> HttpServer::accept_loop(std::unique_ptr<io::Listener> port) {
     } else if (open_ < limits_.connections_max) {
       tasks_.spawn(serve(shard_.adopt(*std::move(stream))));
     } else {
-      counts_.count(server::Limit::kHttpConnections);
-      complaints_.warn("HTTP: connection of {} refused: {} are open (stele.http.connections.max)",
-                       (*stream)->peer_address(), open_);
+      shard_.complaints().reached(base::Limit::kHttpConnections, "HTTP: connection of {} refused: {} are open",
+                                  (*stream)->peer_address(), open_);
     }
   }
 }
@@ -54,7 +49,7 @@ base::Task<void> HttpServer::serve(std::unique_ptr<io::Stream> stream) {
   base::MonoTime deadline = shard_.clock().now() + limits_.idle_max;
   while (true) {
     if (shard_.clock().now() >= deadline) {
-      counts_.count(server::Limit::kHttpIdle);
+      shard_.complaints().count(base::Limit::kHttpIdle);
       break;
     }
     const iovec into{buffer.data(), buffer.size()};
@@ -81,7 +76,7 @@ base::Task<bool> HttpServer::answer_all(io::Stream& stream, base::Signal& wake, 
   while (true) {
     auto request = reader.next();
     if (!request.ok()) {
-      complaints_.warn("HTTP: connection of {} closed: {}", stream.peer_address(), request.error().message);
+      shard_.complaints().warn("HTTP: connection of {} closed: {}", stream.peer_address(), request.error().message);
       co_return false;
     }
     if (!*request) co_return true;
@@ -104,9 +99,9 @@ base::Task<bool> HttpServer::write_all(io::Stream& stream, base::Signal& wake, s
     }
     if (written.status != io::Transfer::kWouldBlock) co_return false;
     if (shard_.clock().now() >= deadline) {
-      counts_.count(server::Limit::kHttpIdle);
-      complaints_.warn("HTTP: connection of {} closed: the client does not read its answer (stele.http.idle.ms)",
-                       stream.peer_address());
+      shard_.complaints().reached(base::Limit::kHttpIdle,
+                                  "HTTP: connection of {} closed: the client does not read its answer",
+                                  stream.peer_address());
       co_return false;
     }
     stream.notify_writable(&wake);

@@ -7,8 +7,6 @@
 #include "base/result.h"
 #include "io/http.h"
 #include "io/shard.h"
-#include "server/complaints.h"
-#include "server/limit_counts.h"
 
 namespace stele::admin {
 
@@ -25,9 +23,7 @@ class HttpServer {
  public:
   using Answer = std::function<base::Task<io::HttpResponse>(io::HttpRequest)>;
 
-  // `counts` and `complaints` are those of the shard and outlive the server.
-  HttpServer(io::Shard& shard, HttpServerLimits limits, server::LimitCounts& counts, server::Complaints& complaints,
-             Answer answer);
+  HttpServer(io::Shard& shard, HttpServerLimits limits, Answer answer);
   // The bound port.
   base::Result<uint16_t> listen(const io::Endpoint& endpoint);
 
@@ -39,8 +35,6 @@ class HttpServer {
 
   io::Shard& shard_;
   HttpServerLimits limits_;
-  server::LimitCounts& counts_;
-  server::Complaints& complaints_;
   Answer answer_;
   size_t open_ = 0;
   base::TaskScope tasks_;

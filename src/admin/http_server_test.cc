@@ -9,12 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "base/complaints.h"
 #include "io/sim/sim_world.h"
 
 namespace stele::admin {
 namespace {
 
-using server::Limit;
+using base::Limit;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -44,11 +45,11 @@ class HttpServerTest : public ::testing::Test {
  protected:
   void start(HttpServerLimits limits = {}) {
     io::Shard& shard = host_.shard(base::ShardId{0});
-    complaints_ = std::make_unique<server::Complaints>(shard.log(), shard.clock(), 10);
-    http_ = std::make_unique<HttpServer>(shard, limits, counts_, *complaints_,
+    http_ = std::make_unique<HttpServer>(shard, limits,
                                          [this](io::HttpRequest request) { return answer(std::move(request)); });
     ASSERT_TRUE(http_->listen({"", 80}).ok());
   }
+  const base::LimitCounts& counts() { return host_.shard(base::ShardId{0}).complaints().limits(); }
   // The target, or as many bytes as its last part says.
   base::Task<io::HttpResponse> answer(io::HttpRequest request) {
     ++asked_;
@@ -115,8 +116,6 @@ class HttpServerTest : public ::testing::Test {
   io::SimWorld world_{io::SimOptions{.seed = 9, .log = &lines_}};
   io::SimHost& host_ = started(world_.add_host("broker"));
   io::SimHost& client_ = started(world_.add_host("client"));
-  server::LimitCounts counts_;
-  std::unique_ptr<server::Complaints> complaints_;
   std::list<Peer> peers_;
   base::TaskScope clients_{client_.shard(base::ShardId{0}).executor(), [](std::exception_ptr) {}};
   std::unique_ptr<HttpServer> http_;
@@ -140,7 +139,7 @@ TEST_F(HttpServerTest, connections_over_stele_http_connections_max_are_closed_co
   for (int i = 0; i < 5; ++i) peers.push_back(&connect());
   pass(seconds{1});
   for (size_t i = 0; i < 5; ++i) EXPECT_EQ(peers[i]->ended, i >= 3) << i;
-  EXPECT_EQ(counts_.of(Limit::kHttpConnections), 2U);
+  EXPECT_EQ(counts().of(Limit::kHttpConnections), 2U);
   EXPECT_TRUE(lines_.mention("stele.http.connections.max"));
   peers[0]->stream->shutdown();
   pass(seconds{1});
@@ -153,7 +152,7 @@ TEST_F(HttpServerTest, a_crowd_of_connections_does_not_fill_the_log) {
   start({.connections_max = 1});
   for (int i = 0; i < 100; ++i) connect();
   pass(seconds{1});
-  EXPECT_EQ(counts_.of(Limit::kHttpConnections), 99U);
+  EXPECT_EQ(counts().of(Limit::kHttpConnections), 99U);
   EXPECT_LE(lines_.all.size(), 40U);
 }
 
@@ -171,7 +170,7 @@ TEST_F(HttpServerTest, a_connection_without_a_whole_request_is_closed_after_stel
   pass(seconds{3});
   EXPECT_TRUE(silent.ended);
   EXPECT_TRUE(slow.ended) << "a byte now and then is no request";
-  EXPECT_EQ(counts_.of(Limit::kHttpIdle), 2U);
+  EXPECT_EQ(counts().of(Limit::kHttpIdle), 2U);
   EXPECT_EQ(asked_, 0);
 }
 
@@ -191,7 +190,7 @@ TEST_F(HttpServerTest, a_client_that_does_not_read_its_answer_is_let_go) {
   Peer& peer = connect(false);
   send(peer, "GET /much HTTP/1.1\r\n\r\n");
   pass(seconds{12});
-  EXPECT_EQ(counts_.of(Limit::kHttpIdle), 1U);
+  EXPECT_EQ(counts().of(Limit::kHttpIdle), 1U);
   EXPECT_TRUE(lines_.mention("does not read its answer"));
   Peer& next = connect();
   send(next, "GET /next HTTP/1.1\r\n\r\n");

@@ -3,7 +3,7 @@
 namespace stele::admin {
 
 void add_limits(MetricsText& text, const std::vector<ShardReport>& shards, const server::Acceptor& acceptor) {
-  server::LimitCounts met;
+  base::LimitCounts met;
   uint64_t complaints = 0;
   for (const ShardReport& shard : shards) {
     met.add(shard.limits);
@@ -18,8 +18,8 @@ void add_limits(MetricsText& text, const std::vector<ShardReport>& shards, const
                "Times that no connection could be accepted: the process has no descriptors left, as a rule.");
   text.sample(acceptor.failed());
   text.counter("stele_limit_reached_total", "Times that a client met the limit which the option of this name sets.");
-  for (size_t i = 0; i < server::kLimitOptions.size(); ++i) {
-    text.sample(met.of(static_cast<server::Limit>(i)), {{"option", server::kLimitOptions[i]}});
+  for (size_t i = 0; i < base::kLimitOptions.size(); ++i) {
+    text.sample(met.of(static_cast<base::Limit>(i)), {{"option", base::kLimitOptions[i]}});
   }
   text.counter("stele_complaints_total", "Things that clients did wrong, logged or left out of the log.");
   text.sample(complaints);

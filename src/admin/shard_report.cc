@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/complaints.h"
+
 namespace stele::admin {
 
 TopicReport& TopicReport::operator+=(const TopicReport& other) {
@@ -32,8 +34,8 @@ ShardReport report_shard(const server::ShardServer& server, const server::Router
   report.connections = server.connections();
   report.produce_waiters = router.produce_waiters();
   report.fetch_waiters = router.fetch_waiters();
-  report.complaints = router.complaints_made();
-  report.limits = router.limits_met();
+  report.complaints = broker.shard().complaints().total();
+  report.limits = broker.shard().complaints().limits();
   for (size_t i = 0; i < server::kRequestClasses; ++i) {
     const server::Budget& budget = server.budget(static_cast<server::RequestClass>(i));
     report.budgets[i] = {budget.used(), budget.limit(), budget.refusals()};

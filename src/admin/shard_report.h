@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limit.h"
 #include "broker/broker_shard.h"
 #include "io/shard.h"
 #include "server/router.h"
@@ -44,7 +45,7 @@ struct ShardReport {
   uint64_t produce_waiters = 0;  // produce requests that wait until their batches count
   uint64_t fetch_waiters = 0;    // fetch requests that wait for records
   uint64_t complaints = 0;       // about clients, those left out of the log included
-  server::LimitCounts limits;
+  base::LimitCounts limits;
   std::array<BudgetReport, server::kRequestClasses> budgets;
   std::map<std::string, TopicReport> topics;
   std::vector<SlowPartition> slowest;  // appends of late, the slowest first; at most kSlowest

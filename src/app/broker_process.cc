@@ -103,7 +103,6 @@ server::RouterLimits router_limits(const config::BrokerConfig& config, size_t sh
   limits.sessions.partitions_max = count("stele.fetch.session.partitions.max");
   limits.sessions.total_partitions_max = share("stele.fetch.sessions.partitions.max");
   limits.produce_waiters_max = count("stele.produce.waiters.max");
-  limits.complaints_per_second = count("stele.log.complaints.per.second");
   return limits;
 }
 
@@ -117,8 +116,7 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
       control, accept_limits(*config_),
       [this](base::ShardId shard, std::unique_ptr<io::DetachedStream> stream, server::ConnectionInfo info) {
         deliver(shard, std::move(stream), std::move(info));
-      },
-      static_cast<size_t>(config_->number("stele.log.complaints.per.second")));
+      });
   const server::RouterLimits limits = router_limits(*config_, shards_.size());
   const record::DecompressionLimits unfolding{
       .output_bytes_max = static_cast<uint64_t>(config_->number("stele.batch.decompressed.bytes.max")),
@@ -126,6 +124,7 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
   std::vector<broker::BrokerShard*> brokers;
   std::vector<server::Router*> routers;
   for (io::Shard* shard : shards_) {
+    shard->complaints().set_lines_per_second(static_cast<size_t>(config_->number("stele.log.complaints.per.second")));
     ShardParts& parts = parts_.emplace_back();
     parts.broker = std::make_unique<broker::BrokerShard>(*shard, unfolding,
                                                          open_files_max(*config_, machine_) / shards_.size() + 1);
@@ -152,10 +151,8 @@ BrokerProcess::BrokerProcess(std::vector<io::Shard*> shards, std::shared_ptr<con
   const admin::HttpServerLimits http_limits{
       .connections_max = static_cast<size_t>(config_->number("stele.http.connections.max")),
       .idle_max = duration_of(*config_, "stele.http.idle.ms")};
-  server::Router& router = *routers.front();
-  http_ =
-      std::make_unique<admin::HttpServer>(control, http_limits, router.limit_counts(), router.complaints(),
-                                          [this](io::HttpRequest request) { return answer_http(std::move(request)); });
+  http_ = std::make_unique<admin::HttpServer>(
+      control, http_limits, [this](io::HttpRequest request) { return answer_http(std::move(request)); });
 }
 
 server::ServerLimits BrokerProcess::server_limits() const {

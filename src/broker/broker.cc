@@ -1,5 +1,6 @@
 #include "broker/broker.h"
 
+#include "base/complaints.h"
 #include "broker/coordinator_host.h"
 #include "metadata/format.h"
 #include "metadata/local_log.h"
@@ -209,7 +210,9 @@ base::Task<base::Result<void>> Broker::start(BrokerOptions options) {
   const auto at_once = static_cast<size_t>(config_->number("num.recovery.threads.per.data.dir"));
   STELE_CO_TRY(co_await dirs_.replay_journals(at_once, config_->metadata_log_dir()));
   const controller::Options core{
-      .node = identity_.id, .session_timeout = std::chrono::milliseconds{config_->number("broker.session.timeout.ms")}};
+      .node = identity_.id,
+      .session_timeout = std::chrono::milliseconds{config_->number("broker.session.timeout.ms")},
+      .complaints = &control_.shard().complaints()};
   // What formatting chose, for a metadata log that holds nothing yet.
   STELE_CO_TRY_ASSIGN(const metadata::Records bootstrap,
                       co_await metadata::read_bootstrap(*metadata_dir().directory()));
@@ -445,7 +448,7 @@ base::Task<std::map<std::string, base::Error>> Broker::create_missing(std::vecto
     const auto code = static_cast<base::ErrorCode>(topic.error_code);
     if (code == base::ErrorCode::kNone || code == base::ErrorCode::kTopicAlreadyExists) continue;
     failed.emplace(std::string{topic.name}, base::Error{code, std::string{topic.error_message.value_or("")}});
-    control_.shard().log().warn("topic {} cannot be created: {}", topic.name, topic.error_message.value_or(""));
+    control_.shard().complaints().warn("topic {} cannot be created: {}", topic.name, topic.error_message.value_or(""));
   }
   co_await catch_up();
   co_return failed;

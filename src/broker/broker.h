@@ -102,6 +102,7 @@ class Broker final : public ControlPlane {
                                     base::Duration delay);
   base::Task<std::string> rename_deleted(Removed removed, PartitionKey key, log::TopicPartition name,
                                          base::Uuid unique);
+  base::Task<void> remove(size_t log_dir, std::string directory, base::Duration delay);
   base::Task<void> remove_later(size_t log_dir, std::string directory, base::Duration delay);
   void plan(const ControllerHost::Progress& progress, std::vector<std::vector<HostOrder>>& host,
             std::vector<std::vector<UpdateOrder>>& update);
@@ -145,6 +146,7 @@ class Broker final : public ControlPlane {
   Opening opening_;
   ShardMap shards_;
   std::vector<size_t> per_shard_;  // partitions hosted on each
+  int64_t removals_waiting_ = 0;   // deleted partitions whose files wait for file.delete.delay.ms
   std::vector<size_t> per_dir_;    // and in each log dir
   uint64_t view_epoch_ = 0;
   uint64_t edit_ = 1;

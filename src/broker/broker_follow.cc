@@ -1,4 +1,7 @@
 // How the broker follows the image: partitions come, change and go, and every shard gets the new view.
+#include <numeric>
+
+#include "base/complaints.h"
 #include "broker/broker.h"
 
 namespace stele::broker {
@@ -225,7 +228,7 @@ base::Task<void> Broker::remove_partition(PartitionKey key, base::ShardId shard,
                     [&peer, dir, key, name]() { return drop_journal_here(peer, dir, key, name); });
   }
   dirs_.forget(dir, name);
-  if (!removed.directory.empty()) background_.spawn(remove_later(dir, std::move(removed.directory), delay));
+  if (!removed.directory.empty()) co_await remove(dir, std::move(removed.directory), delay);
 }
 
 // Of a partition whose log could not do that: it failed, was let go, or was never opened. Empty where nothing was.
@@ -242,9 +245,25 @@ base::Task<std::string> Broker::rename_deleted(Removed removed, PartitionKey key
   co_return std::string{};
 }
 
+// After the delay that readers are given; at once where those that wait for it, together with those that are there,
+// would be more partitions than may be: topics that are made and deleted without end take no more room than others.
+base::Task<void> Broker::remove(size_t log_dir, std::string directory, base::Duration delay) {
+  const auto present = std::accumulate(per_shard_.begin(), per_shard_.end(), int64_t{0});
+  if (present + removals_waiting_ >= config_->number("stele.partitions.max")) {
+    control_.shard().complaints().reached(base::Limit::kPartitions,
+                                          "{} is removed without delay: {} deleted partitions wait beside {} present",
+                                          directory, removals_waiting_, present);
+    co_await dirs_.remove_deleted(log_dir, directory);
+    co_return;
+  }
+  ++removals_waiting_;
+  background_.spawn(remove_later(log_dir, std::move(directory), delay));
+}
+
 base::Task<void> Broker::remove_later(size_t log_dir, std::string directory, base::Duration delay) {
   co_await io::sleep_until(control_.shard(), control_.shard().clock().now() + delay);
   co_await dirs_.remove_deleted(log_dir, directory);
+  --removals_waiting_;
 }
 
 base::Task<void> Broker::publish(metadata::ImagePtr image, std::vector<std::string> gone) {

@@ -7,7 +7,7 @@
 namespace stele::broker {
 
 BrokerShard::BrokerShard(io::Shard& shard, record::DecompressionLimits unfolding, size_t open_files_max)
-    : open_files_(open_files_max), home_(shard), decompressor_(unfolding) {}
+    : open_files_(open_files_max, &shard.complaints()), home_(shard), decompressor_(unfolding) {}
 
 BrokerShard::~BrokerShard() = default;
 

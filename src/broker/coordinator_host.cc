@@ -114,9 +114,9 @@ class CoordinatorHost::Hosted final : public coordinator::CoordinatorLog, public
   base::Task<void> load() {
     io::Shard& shard = host_.shard_.shard();
     const base::MonoTime began = shard.clock().now();
-    GroupCoordinator& machine = runtime_.start_loading(
-        epoch_,
-        std::make_unique<GroupCoordinator>(options_of(host_.shard_.view()->config()), shard.random(), shard.log()));
+    GroupCoordinator& machine =
+        runtime_.start_loading(epoch_, std::make_unique<GroupCoordinator>(options_of(host_.shard_.view()->config()),
+                                                                          shard.random(), shard.complaints()));
     record::Decompressor decompressor;
     coordinator::GroupLoader loader(machine, decompressor, shard.log());
     const base::Offset end = partition_->log()->assigned_end();

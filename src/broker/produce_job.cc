@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/complaints.h"
+
 namespace stele::broker {
 
 struct ProduceJob::ToHome final : io::Mail {
@@ -78,6 +80,11 @@ base::Task<void> ProduceJob::run(std::shared_ptr<ProduceJob> job, BrokerShard& a
     } else {
       item.result = partition->append(item.records, job->params_.origin, job->params_.version, now, at.decompressor(),
                                       item.rebuilt);
+      const auto limit = at.decompressor().take_limit();
+      if (item.result.code != base::ErrorCode::kNone && limit) {
+        at.shard().complaints().reached(*limit, "a batch for {} is refused: {}", partition->name(),
+                                        item.result.message);
+      }
       rebuilt += item.rebuilt.size();
     }
     partitions.push_back(std::move(partition));

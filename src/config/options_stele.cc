@@ -85,8 +85,13 @@ constexpr Option kOptions[] = {
     {"stele.open.files.max", kInt, "0", at_least(0), kLow, kRead, kDone,
      "Segment files kept open at a time, the one unused for longest is closed first; 0 for half of what the system "
      "allows the process."},
+    {"stele.request.partitions.max", kInt, "10000", at_least(1), kMedium, kRead, kDone,
+     "Partitions that one request may create, or add to one topic; Kafka has it fixed."},
     {"stele.partitions.max", kInt, "200000", at_least(1), kMedium, kRead, kDone,
      "Partitions of all topics together; beyond it topics and partitions cannot be created."},
+    {"stele.config.resources.max", kInt, "5000", at_least(1), kMedium, kRead, kDone,
+     "Groups and subscriptions to clients' metrics that may have configs of their own; beyond it those of further ones "
+     "are refused."},
     {"stele.log.dir.min.free.bytes", kLong, "-1", at_least(-1), kHigh, kRead, kDone,
      "Free bytes of a log dir's file system below which records of producers are refused with KAFKA_STORAGE_ERROR, "
      "until "

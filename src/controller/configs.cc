@@ -127,6 +127,18 @@ base::Result<void> Controller::check_values(const Changed& changed) const {
   }
 }
 
+base::Result<void> Controller::check_room_for_configs(const Changed& changed, size_t& planned) const {
+  if (!is_free(changed.resource) || changed.values.empty() || image_->config_of(changed.resource) != nullptr) return {};
+  const auto most = static_cast<size_t>(effective_->number("stele.config.resources.max"));
+  if (free_resources_ + planned >= most) {
+    return over(base::Limit::kConfigResources,
+                fmt::format("{} groups and subscriptions have configs, and no more than {} may.",
+                            free_resources_ + planned, most));
+  }
+  ++planned;
+  return {};
+}
+
 base::Result<Records> Controller::config_records(const Changed& changed) const {
   const ConfigResource& resource = changed.resource;
   const config::ConfigMap before = overrides_of(resource);
@@ -234,20 +246,24 @@ Decision<Response> alter_each(const Request& request, std::pmr::memory_resource*
 
 Decision<wire::IncrementalAlterConfigsResponse> Controller::incremental_alter_configs(
     const wire::IncrementalAlterConfigsRequest& request, std::pmr::memory_resource* arena) const {
+  size_t planned = 0;
   return alter_each<wire::IncrementalAlterConfigsRequest, wire::IncrementalAlterConfigsResponse>(
-      request, arena, [this](const ConfigResource& resource, const auto& each) -> base::Result<Records> {
+      request, arena, [this, &planned](const ConfigResource& resource, const auto& each) -> base::Result<Records> {
         STELE_TRY_ASSIGN(const Changed changed, altered(resource, each));
         STELE_TRY(check_values(changed));
+        STELE_TRY(check_room_for_configs(changed, planned));
         return config_records(changed);
       });
 }
 
 Decision<wire::AlterConfigsResponse> Controller::alter_configs(const wire::AlterConfigsRequest& request,
                                                                std::pmr::memory_resource* arena) const {
+  size_t planned = 0;
   return alter_each<wire::AlterConfigsRequest, wire::AlterConfigsResponse>(
-      request, arena, [this](const ConfigResource& resource, const auto& each) -> base::Result<Records> {
+      request, arena, [this, &planned](const ConfigResource& resource, const auto& each) -> base::Result<Records> {
         STELE_TRY_ASSIGN(const Changed changed, replaced(resource, each));
         STELE_TRY(check_values(changed));
+        STELE_TRY(check_room_for_configs(changed, planned));
         return config_records(changed);
       });
 }

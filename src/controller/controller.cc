@@ -46,6 +46,8 @@ Controller::Controller(Options options, std::shared_ptr<const config::BrokerConf
     auto& indexes = all.partitions[id];
     topic->partitions.for_each([&](int32_t index, const auto&) { indexes.insert(index); });
   });
+  image_->configs.for_each(
+      [&](const metadata::ConfigResource& resource, const auto&) { all.configs.insert(resource); });
   index(all, metadata::Image{});
   image_->brokers.for_each([&](int32_t id, const auto&) { contacts_[base::BrokerId{id}] = now; });
   refresh_config();
@@ -86,6 +88,11 @@ void Controller::index(const metadata::Changes& changes, const metadata::Image& 
   for (const base::TopicId& id : changes.topics_created) {
     const std::string& name = image_->topic(id)->name;
     if (can_collide(name)) colliding_[normalized(name)].insert(name);
+  }
+  for (const metadata::ConfigResource& resource : changes.configs) {
+    if (!is_free(resource)) continue;
+    free_resources_ -= before.config_of(resource) != nullptr ? 1 : 0;
+    free_resources_ += image_->config_of(resource) != nullptr ? 1 : 0;
   }
   for (const auto& [id, indexes] : changes.partitions) {
     for (const int32_t at : indexes) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/complaints.h"
 #include "base/ids.h"
 #include "base/random.h"
 #include "base/result.h"
@@ -49,7 +50,7 @@ struct Decision {
 struct Options {
   base::BrokerId node{0};
   base::Duration session_timeout = std::chrono::seconds{9};  // broker.session.timeout.ms
-  int32_t partitions_per_request_max = 10'000;
+  base::Complaints* complaints = nullptr;  // told of limits that clients meet; null for none. Not owned
 };
 
 // BrokerRegistrationRequest of Kafka.
@@ -83,6 +84,11 @@ struct ProducerIdBlock {
   int32_t count = 0;
 };
 inline constexpr int32_t kProducerIdBlockSize = 1000;
+
+// Whether anybody may make up resources of this kind; the others are bounded by what they belong to.
+inline bool is_free(const metadata::ConfigResource& resource) {
+  return resource.type == metadata::ResourceType::kGroup || resource.type == metadata::ResourceType::kClientMetrics;
+}
 
 class Controller {
  public:
@@ -149,7 +155,12 @@ class Controller {
   base::Result<void> check_assignment(const std::vector<base::BrokerId>& replicas,
                                       std::optional<size_t> replication) const;
   base::Result<void> check_partition_total(const wire::CreateTopicsRequest& request) const;
+  base::Result<void> check_request_total(int64_t partitions) const;
   base::Result<void> check_room_for(int64_t partitions) const;
+  // `planned`: resources that this request already configures.
+  base::Result<void> check_room_for_configs(const Changed& changed, size_t& planned) const;
+  // POLICY_VIOLATION, told.
+  base::Error over(base::Limit limit, std::string text) const;
   // `planned`: what this request already creates.
   base::Result<Records> plan_partitions(const wire::CreatePartitionsRequest::CreatePartitionsTopic& topic,
                                         int32_t planned, base::Random& random) const;
@@ -185,6 +196,7 @@ class Controller {
   // Indexes of what the image holds: names that collide (`.` and `_` are one), replicas in each directory.
   std::map<std::string, std::set<std::string>> colliding_;
   std::map<base::DirectoryId, int64_t> replicas_in_;
+  size_t free_resources_ = 0;  // with configs, whose names a client makes up: groups, subscriptions to metrics
   // When each broker was last heard of.
   std::map<base::BrokerId, base::MonoTime> contacts_;
 };

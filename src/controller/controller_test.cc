@@ -292,6 +292,13 @@ TEST_F(ANode, grows_a_topic) {
   EXPECT_EQ(grow("orders", 100'000), 44);
 }
 
+TEST_F(ANode, makes_no_more_partitions_at_a_time_than_one_request_may) {
+  join();
+  EXPECT_EQ(refusal(topic("large", 10'001)),
+            std::pair(44, std::string{"Excessively large number of partitions per request."}));
+  EXPECT_EQ(refusal(topic("as-large-as-may-be", 10'000)).first, 0);
+}
+
 TEST_F(ANode, changes_configs_and_keeps_what_is_not_named) {
   join();
   create(topic("orders", 1, 1));

@@ -278,19 +278,26 @@ base::Result<void> Controller::check_partition_total(const wire::CreateTopicsReq
       total += topic.num_partitions == -1 ? effective_->number("num.partitions") : std::max(topic.num_partitions, 0);
     }
   }
-  if (total > options_.partitions_per_request_max) {
-    return {ErrorCode::kPolicyViolation, "Excessively large number of partitions per request."};
-  }
+  STELE_TRY(check_request_total(total));
   return check_room_for(total);
+}
+
+base::Error Controller::over(base::Limit limit, std::string text) const {
+  if (options_.complaints != nullptr) options_.complaints->reached(limit, "{}", text);
+  return {ErrorCode::kPolicyViolation, std::move(text)};
+}
+
+base::Result<void> Controller::check_request_total(int64_t partitions) const {
+  if (partitions <= effective_->number("stele.request.partitions.max")) return {};
+  return over(base::Limit::kRequestPartitions, "Excessively large number of partitions per request.");
 }
 
 base::Result<void> Controller::check_room_for(int64_t partitions) const {
   const int64_t most = effective_->number("stele.partitions.max");
   const auto present = static_cast<int64_t>(image_->partition_count());
   if (present + partitions <= most) return {};
-  return {ErrorCode::kPolicyViolation,
-          fmt::format("There are {} partitions, and {} more would be more than {} (stele.partitions.max).", present,
-                      partitions, most)};
+  return over(base::Limit::kPartitions,
+              fmt::format("There are {} partitions, and {} more would be more than {}.", present, partitions, most));
 }
 
 Decision<wire::CreateTopicsResponse> Controller::create_topics(const wire::CreateTopicsRequest& request,
@@ -374,9 +381,7 @@ base::Result<Records> Controller::plan_partitions(const wire::CreatePartitionsRe
             fmt::format("Attempted to add {} additional partition(s), but only {} assignment(s) were specified.",
                         additional, request.assignments->size())};
   }
-  if (additional > options_.partitions_per_request_max) {
-    return {ErrorCode::kPolicyViolation, "Excessively large number of partitions per request."};
-  }
+  STELE_TRY(check_request_total(additional));
   STELE_TRY(check_room_for(planned + additional));
   size_t replication = 0;
   topic->partitions.for_each([&](int32_t, const auto& partition) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/complaints.h"
 #include "io/helper_pool.h"
 #include "io/mailbox.h"
 #include "io/reactor.h"
@@ -85,6 +86,7 @@ class RealShard final : public Shard {
   base::Clock& clock() override { return clock_; }
   base::Random& random() override { return random_; }
   base::LogSink& log() override { return log_; }
+  base::Complaints& complaints() override { return complaints_; }
   std::unique_ptr<Timer> make_timer() override { return timers_.make(); }
   base::Result<std::unique_ptr<Listener>> listen(const Endpoint& endpoint) override;
   base::Task<base::Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint) override;
@@ -111,6 +113,7 @@ class RealShard final : public Shard {
   HelperPool& helpers_;
   int64_t send_buffer_bytes_;
   RealClock clock_;
+  base::Complaints complaints_{log_, clock_};
   KernelRandom random_;
   Reactor reactor_;
   TimerQueue timers_;

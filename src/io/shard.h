@@ -17,6 +17,10 @@
 #include "io/file.h"
 #include "io/stream.h"
 
+namespace stele::base {
+class Complaints;
+}
+
 namespace stele::io {
 
 class Timer {
@@ -65,6 +69,8 @@ class Shard {
   virtual base::Clock& clock() = 0;
   virtual base::Random& random() = 0;
   virtual base::LogSink& log() = 0;
+  // Where lines about what peers do go, and counts of the limits that they meet.
+  virtual base::Complaints& complaints() = 0;
   virtual std::unique_ptr<Timer> make_timer() = 0;
 
   // Listening and connecting resolve the host first: listen() inline, which may block (it belongs to the start of a

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/complaints.h"
 #include "base/intrusive_list.h"
 
 namespace stele::log {
@@ -22,7 +23,9 @@ class OpenFiles {
     ~Kept() = default;
   };
 
-  explicit OpenFiles(size_t files_max = std::numeric_limits<size_t>::max()) : files_max_(files_max) {}
+  // `complaints` counts, where it is not null, how often the limit was met.
+  explicit OpenFiles(size_t files_max = std::numeric_limits<size_t>::max(), base::Complaints* complaints = nullptr)
+      : files_max_(files_max), complaints_(complaints) {}
 
   void used(Kept& kept) {
     if (kept.linked()) {
@@ -33,6 +36,7 @@ class OpenFiles {
       Kept* const oldest = kept_.pop_front();
       --count_;
       ++closed_;
+      if (complaints_ != nullptr) complaints_->count(base::Limit::kOpenFiles);
       oldest->let_go();
     }
     kept_.push_back(kept);
@@ -48,6 +52,7 @@ class OpenFiles {
 
  private:
   size_t files_max_;
+  base::Complaints* complaints_;
   size_t count_ = 0;
   uint64_t closed_ = 0;
   base::IntrusiveList<Kept> kept_;

@@ -75,7 +75,12 @@ void PartitionLog::take_in(const record::BatchView& batch, const ProducerAppend&
   Step step;
   step.position = segment.append(batch, options_.index_interval_bytes);
   if (const auto aborted = producers_.update(producer, batch.base_offset())) segment.add_aborted(*aborted);
-  producers_.keep_at_most(static_cast<size_t>(options_.producers_max));
+  if (const size_t forgotten = producers_.keep_at_most(static_cast<size_t>(options_.producers_max)); forgotten > 0) {
+    shard_.complaints().reached(base::Limit::kProducerIds,
+                                "{}: {} idempotent producers, idle for longest of more than {}, are forgotten: what "
+                                "they send again is not known as such",
+                                place_.name, forgotten, options_.producers_max);
+  }
   step.segment = segments_.back();
   step.bytes = batch.bytes();
   step.end = end;

@@ -151,8 +151,8 @@ void ProducerState::expire(base::Timestamp now, int64_t expiration_ms) {
   });
 }
 
-void ProducerState::keep_at_most(size_t count) {
-  if (producers_.size() <= count) return;
+size_t ProducerState::keep_at_most(size_t count) {
+  if (producers_.size() <= count) return 0;
   std::vector<std::pair<base::Timestamp, base::ProducerId>> idle;
   for (const auto& [id, entry] : producers_) {
     if (!entry.transaction_first_offset) idle.emplace_back(entry.last_timestamp, id);
@@ -161,6 +161,7 @@ void ProducerState::keep_at_most(size_t count) {
   std::nth_element(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(gone), idle.end());
   idle.resize(gone);
   for (const auto& [timestamp, id] : idle) producers_.erase(id);
+  return gone;
 }
 
 void ProducerState::clear() {

@@ -80,8 +80,8 @@ class ProducerState {
   // Forgets producers that were silent for so long and have no open transaction.
   void expire(base::Timestamp now, int64_t expiration_ms);
   // Where more are known: forgets those that were silent for longest and have no open transaction, a sixteenth at a
-  // time.
-  void keep_at_most(size_t count);
+  // time. How many.
+  size_t keep_at_most(size_t count);
 
   void clear();
   // Sorted by producer id.

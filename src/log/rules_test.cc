@@ -163,6 +163,28 @@ TEST_F(RulesTest, lost_indexes_and_epochs_are_made_anew_after_a_clean_stop) {
   });
 }
 
+TEST_F(RulesTest, producers_beyond_the_limit_are_forgotten_the_one_idle_for_longest_first) {
+  run(+[](io::Shard& shard) -> Task<void> {
+    LogOptions options = small();
+    options.producers_max = 3;
+    OpenLog log = co_await open(shard, {.options = options});
+    for (int64_t id = 1; id <= 3; ++id) {
+      BatchSpec batch = of_producer(id, 0, 0);
+      batch.timestamp = 1'700'000'000'000 + id;
+      must(log.append(batch));
+    }
+    EXPECT_EQ(shard.complaints().limits().of(base::Limit::kProducerIds), 0U);
+    BatchSpec fourth = of_producer(4, 0, 0);
+    fourth.timestamp = 1'700'000'000'004;
+    must(log.append(fourth));
+    EXPECT_EQ(log->producers().size(), 3U);
+    EXPECT_EQ(log->producers().find(base::ProducerId{1}), nullptr);
+    EXPECT_NE(log->producers().find(base::ProducerId{2}), nullptr);
+    EXPECT_EQ(shard.complaints().limits().of(base::Limit::kProducerIds), 1U);
+  });
+  EXPECT_TRUE(lines_.mention("(stele.producer.ids.max)"));
+}
+
 TEST_F(RulesTest, a_directory_of_another_topic_is_refused) {
   run(+[](io::Shard& shard) -> Task<void> {
     co_await open(shard, {});

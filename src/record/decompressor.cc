@@ -7,6 +7,7 @@
 #include <zstd.h>
 
 #include <optional>
+#include <utility>
 
 #include "base/check.h"
 #include "record/gzip_framing.h"
@@ -40,6 +41,7 @@ struct Decompressor::State {
   uint64_t output_size = 0;
   base::ByteVector window;
   bool at_end = true;
+  std::optional<base::Limit> over_limit;
 
   z_stream gzip{};
   bool gzip_ready = false;
@@ -85,6 +87,8 @@ void Decompressor::finish() {
 }
 
 const DecompressionLimits& Decompressor::limits() const { return state_->limits; }
+void Decompressor::note_limit(base::Limit limit) { state_->over_limit = limit; }
+std::optional<base::Limit> Decompressor::take_limit() { return std::exchange(state_->over_limit, std::nullopt); }
 
 size_t Decompressor::memory() const {
   return state_->window.capacity() + (state_->zstd ? ZSTD_sizeof_DCtx(state_->zstd.get()) : 0);
@@ -98,6 +102,7 @@ base::Result<void> Decompressor::start(Codec codec, base::Bytes compressed, int8
   s.input_size = compressed.size();
   s.output_size = 0;
   s.at_end = false;
+  s.over_limit.reset();
   switch (codec) {
     case Codec::kNone:
       return {};
@@ -132,6 +137,7 @@ base::Result<base::Bytes> Decompressor::next() {
   const bool too_much = s.output_size > s.limits.output_bytes_max ||
                         (s.output_size > s.limits.ratio_from && s.output_size / s.limits.ratio_max > s.input_size);
   if (too_much) {
+    s.over_limit = base::Limit::kDecompressedBytes;
     return {ErrorCode::kMessageTooLarge,
             fmt::format("{} bytes unfold to more than {} bytes, which is over the limit", s.input_size, s.output_size)};
   }
@@ -223,6 +229,7 @@ base::Result<base::Bytes> Decompressor::State::snappy_block(base::Bytes block) {
   // The claim is checked against what a block of this size can hold before anything is allocated for it.
   if (size > block.size() * kSnappyRatioMax) return broken("snappy", fmt::format("a block claims {} bytes", size));
   if (size + output_size > limits.output_bytes_max) {
+    over_limit = base::Limit::kDecompressedBytes;
     return {ErrorCode::kMessageTooLarge, fmt::format("a snappy block unfolds to {} bytes, over the limit", size)};
   }
   std::byte* out = room(size);

@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/bytes.h"
+#include "base/limit.h"
 #include "base/result.h"
 #include "record/batch.h"
 
@@ -47,6 +49,10 @@ class Decompressor {
   // The next piece, valid until the next call; empty at the end of the stream. kUnknownServerError for a broken stream,
   // kMessageTooLarge over a limit; after an error only start() may be called.
   base::Result<base::Bytes> next();
+  // The limit that was met since it was last asked, or since the last start().
+  std::optional<base::Limit> take_limit();
+  // Of one who uses it, and met a limit on what came out.
+  void note_limit(base::Limit limit);
   // Drops the input and gives back what grew beyond kWindowKept. start() does so as well.
   void finish();
 

@@ -358,6 +358,7 @@ std::expected<RebuiltBatch, Rejection> rebuild(const ValidatedBatch& validated, 
       if (!record.ok()) return reject(record.error());
       builder.add_at(first_offset + i, **record);
       if (builder.uncompressed_size() > decompressor.limits().rebuild_bytes_max) {
+        decompressor.note_limit(base::Limit::kRebuiltBytes);
         return reject(ErrorCode::kMessageTooLarge,
                       fmt::format("a batch of {} bytes unfolds to more than {} bytes, too many to write it anew with "
                                   "another codec (stele.batch.rebuilt.bytes.max)",

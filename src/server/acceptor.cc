@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/complaints.h"
+
 namespace stele::server {
 
 namespace {
@@ -10,11 +12,10 @@ constexpr base::Duration kPauseAfterError =
 constexpr int kAcceptsPerTurn = 16;  // then others get their turn
 }  // namespace
 
-Acceptor::Acceptor(io::Shard& shard, AcceptLimits limits, Deliver deliver, size_t complaints_per_second)
+Acceptor::Acceptor(io::Shard& shard, AcceptLimits limits, Deliver deliver)
     : shard_(shard),
       deliver_(std::move(deliver)),
       rate_(limits.creation_rate),
-      complaints_(shard.log(), shard.clock(), complaints_per_second),
       accepting_(shard.executor(), [](std::exception_ptr) {}) {
   set_limits(std::move(limits));
 }
@@ -62,8 +63,8 @@ base::Task<void> Acceptor::accept_loop(Bound bound) {
     if (!stream.ok()) {
       ++failed_;
       if (!std::exchange(told, true)) {
-        complaints_.warn("listener {}: connections wait, none can be accepted: {}", bound.listener,
-                         stream.error().message);
+        shard_.complaints().warn("listener {}: connections wait, none can be accepted: {}", bound.listener,
+                                 stream.error().message);
       }
       co_await io::sleep_until(shard_, shard_.clock().now() + kPauseAfterError);
       continue;
@@ -77,8 +78,8 @@ base::Task<void> Acceptor::accept_loop(Bound bound) {
     base::Duration wait = wait_for_rate(bound.listener);
     if (wait > base::Duration{}) {
       ++delayed_;
-      complaints_.warn("listener {}: connections wait, too many come at a time; see max.connection.creation.rate",
-                       bound.listener);
+      shard_.complaints().reached(base::Limit::kConnectionRate,
+                                  "listener {}: connections wait, too many come at a time", bound.listener);
     }
     while (wait > base::Duration{}) {
       co_await io::sleep_until(shard_, shard_.clock().now() + wait);
@@ -94,12 +95,12 @@ void Acceptor::take(const Bound& bound, std::unique_ptr<io::DetachedStream> stre
   size_t& on_listener = by_listener_[bound.listener];
   const auto own = limits_.listeners.find(bound.listener);
   const bool listener_full = own != limits_.listeners.end() && on_listener >= own->second.connections_max;
-  if (open_ >= limits_.connections_max || listener_full || from_address >= most_of(address)) {
+  const bool full = open_ >= limits_.connections_max || listener_full;
+  if (full || from_address >= most_of(address)) {
     ++refused_;
-    complaints_.warn(
-        "listener {}: connection of {} refused: {} open ({} on this listener, {} from there); see max.connections and "
-        "max.connections.per.ip",
-        bound.listener, address, open_, on_listener, from_address);
+    shard_.complaints().reached(full ? base::Limit::kConnections : base::Limit::kConnectionsPerAddress,
+                                "listener {}: connection of {} refused: {} open, {} on this listener, {} from there",
+                                bound.listener, address, open_, on_listener, from_address);
     if (from_address == 0) by_address_.erase(address);
     return;
   }

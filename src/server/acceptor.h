@@ -10,7 +10,6 @@
 
 #include "base/result.h"
 #include "io/shard.h"
-#include "server/complaints.h"
 #include "server/request.h"
 #include "server/token_bucket.h"
 
@@ -37,7 +36,7 @@ class Acceptor {
  public:
   using Deliver = std::function<void(base::ShardId, std::unique_ptr<io::DetachedStream>, ConnectionInfo)>;
 
-  Acceptor(io::Shard& shard, AcceptLimits limits, Deliver deliver, size_t complaints_per_second = 10);
+  Acceptor(io::Shard& shard, AcceptLimits limits, Deliver deliver);
 
   // Binds the endpoint; connections wait until start(). Answers the port. `listener` is the name that they will carry.
   base::Result<uint16_t> bind(const std::string& listener, bool controller, const io::Endpoint& endpoint);
@@ -50,8 +49,6 @@ class Acceptor {
   size_t refused() const { return refused_; }
   size_t delayed() const { return delayed_; }  // times that a rate made it wait
   size_t failed() const { return failed_; }    // times that none could be taken in, for want of descriptors as a rule
-  // Tells of log lines that were left out.
-  void settle() { complaints_.settle(); }
 
  private:
   struct Bound {
@@ -76,7 +73,6 @@ class Acceptor {
   size_t refused_ = 0;
   size_t delayed_ = 0;
   size_t failed_ = 0;
-  Complaints complaints_;
   uint64_t next_id_ = 1;
   base::TaskScope accepting_;
 };

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/complaints.h"
 #include "base/result.h"
-#include "server/limit_counts.h"
 #include "server/request.h"
 #include "server/response.h"
 #include "wire/api.h"
@@ -39,8 +39,7 @@ struct CallServices {
   FetchSessions& fetch_sessions;
   size_t& fetch_waiters;  // fetches that wait for records
   Budget& produce_waiters;
-  Complaints& complaints;
-  LimitCounts& limit_counts;
+  base::Complaints& complaints;
   const CallLimits& limits;
 };
 
@@ -85,7 +84,7 @@ class Call {
   FetchSessions& fetch_sessions() const { return services_.fetch_sessions; }
   size_t& fetch_waiters() const { return services_.fetch_waiters; }
   Budget& produce_waiters() const { return services_.produce_waiters; }
-  LimitCounts& limit_counts() const { return services_.limit_counts; }
+  base::Complaints& complaints() const { return services_.complaints; }
   const CallLimits& limits() const { return services_.limits; }
   // Text that lives as long as the call.
   std::string_view keep(std::string_view text);
@@ -95,7 +94,7 @@ class Call {
     wire::Reader in{body_, arena()};
     in.set_elements_max(limits().request_elements_max);
     base::Result<M> message = wire::read_message<M>(in, version());
-    if (in.elements_exceeded()) limit_counts().count(Limit::kRequestElements);
+    if (in.elements_exceeded()) complaints().count(base::Limit::kRequestElements);
     return message;
   }
   template <class M>

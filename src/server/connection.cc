@@ -1,13 +1,16 @@
 #include "server/connection.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 
+#include "base/complaints.h"
 #include "record/batch.h"
-#include "server/complaints.h"
 
 namespace stele::server {
+
+using base::Limit;
 
 namespace {
 
@@ -48,7 +51,7 @@ Connection::Connection(ConnectionContext context, std::unique_ptr<io::Stream> st
       partial_since_(last_active_),
       stalled_since_(last_active_),
       requests_(context.shard.executor(), [this](std::exception_ptr fault) {
-        context_.shard.log().error("request of {} failed: {}", info_.client_address, describe(fault));
+        context_.shard.complaints().error("request of {} failed: {}", info_.client_address, describe(fault));
         close("a request failed");
       }) {
   info_.sends_files = stream_->sends_files();
@@ -88,12 +91,12 @@ bool Connection::works_on_something() const {
 void Connection::check_deadlines(base::MonoTime now) {
   const ConnectionLimits& limits = context_.limits;
   if (!output_.empty() && now - stalled_since_ > limits.write_stall_max) {
-    give_up(Limit::kWriteTimeout, "the client does not read its answers (stele.connection.write.timeout.ms)");
+    give_up(Limit::kWriteTimeout, "the client does not read its answers");
   } else if (input_.partial() && !input_.whole() && !held_up_ && now - partial_since_ > limits.partial_frame_max) {
-    give_up(Limit::kFrameTimeout, "a request did not arrive whole in time (stele.connection.frame.timeout.ms)");
+    give_up(Limit::kFrameTimeout, "a request did not arrive whole in time");
   } else if (limits.idle_max >= base::Duration{} && now - last_active_ > limits.idle_max) {
     // Whatever it waits for, as Kafka has it.
-    context_.router.limit_counts().count(Limit::kIdle);
+    context_.shard.complaints().count(Limit::kIdle);
     close("idle");
   }
 }
@@ -101,9 +104,8 @@ void Connection::check_deadlines(base::MonoTime now) {
 // Ends a connection whose client is to blame.
 void Connection::give_up(Limit limit, const char* reason) {
   if (closing_ == nullptr) {
-    context_.router.limit_counts().count(limit);
-    context_.router.complaints().warn("connection of {}:{} closed: {}", info_.client_address, info_.client_port,
-                                      reason);
+    context_.shard.complaints().reached(limit, "connection of {}:{} closed: {}", info_.client_address,
+                                        info_.client_port, reason);
   }
   close(reason);
 }
@@ -144,9 +146,8 @@ bool Connection::start_requests() {
   take_answers();
   if (closing_ != nullptr || close_after_answers_ || draining_) return false;
   if (!input_.size_valid()) {
-    context_.router.limit_counts().count(Limit::kFrameBytes);
-    context_.router.complaints().warn(
-        "connection of {}:{} closed: a frame of {} bytes where 1 to {} are allowed (socket.request.max.bytes)",
+    context_.shard.complaints().reached(
+        Limit::kFrameBytes, "connection of {}:{} closed: a frame of {} bytes where 1 to {} are allowed",
         info_.client_address, info_.client_port, *input_.announced(), context_.limits.frame_bytes_max);
     close("invalid frame size");
     return false;
@@ -170,9 +171,10 @@ bool Connection::may_start(int16_t api_key) {
          !context_.budgets[static_cast<size_t>(context_.router.class_of(api_key))].exhausted();
 }
 
-// Counts a limit that keeps the next request waiting, once for each; false.
+// Counts a limit that keeps the next request waiting, once for each; false. No line: a client that sends ahead of its
+// answers, as it may, meets them all the time.
 bool Connection::hold(Limit limit) {
-  if (!held_) context_.router.limit_counts().count(limit);
+  if (!held_) context_.shard.complaints().count(limit);
   held_ = true;
   return false;
 }
@@ -181,9 +183,10 @@ bool Connection::hold(Limit limit) {
 bool Connection::waits_for_waiters(int16_t api_key) {
   Budget& waiters = context_.router.pipelined_waiters();
   if (!waiters.exhausted() || !context_.router.pipelined(api_key)) return false;
-  hold(Limit::kProduceWaiters);
-  context_.router.complaints().warn("{} produces wait, further ones are not read (stele.produce.waiters.max)",
-                                    waiters.used());
+  if (!std::exchange(held_, true)) {
+    context_.shard.complaints().reached(Limit::kProduceWaiters, "{} produces wait, further ones are not read",
+                                        waiters.used());
+  }
   waiters.await_room(waiting_to_start_);
   return true;
 }
@@ -278,8 +281,9 @@ base::Task<void> Connection::load(io::FileRange range) {
   const std::unique_ptr<io::File> file = range.file->file_on(context_.shard);
   const base::Result<size_t> got = co_await file->read(range.offset, bytes);
   if (!got.ok() || *got < range.bytes || !all_sound(bytes) || range.file->cuts() != range.cuts) {
-    context_.shard.log().warn("connection of {}:{} closed: records that were to be sent {}", info_.client_address,
-                              info_.client_port, got.ok() ? "were cut or damaged meanwhile" : got.error().message);
+    context_.shard.complaints().warn("connection of {}:{} closed: records that were to be sent {}",
+                                     info_.client_address, info_.client_port,
+                                     got.ok() ? "were cut or damaged meanwhile" : got.error().message);
     close("records could not be sent");
     co_return;
   }
@@ -304,11 +308,11 @@ Connection::Step Connection::read() {
   Budget::Holder& holder = holders_[static_cast<size_t>(class_)];
   if (!input_.partial() && budget().exhausted()) {
     budget().await_room(holder);
-    return Step::kWait;
+    return wait_for_memory();
   }
   if (!input_.make_room(holder, budget())) {
     held_up_ = true;
-    return Step::kWait;
+    return wait_for_memory();
   }
   const bool partial_before = input_.partial();
   const io::TransferResult result = input_.fill(*stream_);
@@ -328,12 +332,20 @@ Connection::Step Connection::read() {
       [[fallthrough]];
     case io::Transfer::kError:
       if (partial_before) {
-        context_.router.complaints().info("connection of {}:{} was closed by the client in the middle of a request",
-                                          info_.client_address, info_.client_port);
+        context_.shard.complaints().info("connection of {}:{} was closed by the client in the middle of a request",
+                                         info_.client_address, info_.client_port);
       }
       return Step::kClosed;
   }
   return Step::kClosed;
+}
+
+Connection::Step Connection::wait_for_memory() {
+  constexpr std::array kOfClass{Limit::kMemoryData, Limit::kMemoryControl, Limit::kMemoryGroups};
+  context_.shard.complaints().reached(kOfClass.at(static_cast<size_t>(class_)),
+                                      "connection of {}:{} is not read for now: requests hold {} of {} bytes",
+                                      info_.client_address, info_.client_port, budget().used(), budget().limit());
+  return Step::kWait;
 }
 
 Budget& Connection::budget() { return context_.budgets[static_cast<size_t>(class_)]; }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/limit.h"
 #include "base/log_sink.h"
 #include "io/shard.h"
 #include "server/budget.h"
@@ -71,14 +72,15 @@ class Connection : public base::ListNode {
   void start(Frame frame, bool pipelined);
   base::Task<void> serve(Slot& slot);
   void take_answers();
-  void give_up(Limit limit, const char* reason);
+  void give_up(base::Limit limit, const char* reason);
   bool may_start(int16_t api_key);
-  bool hold(Limit limit);
+  bool hold(base::Limit limit);
   bool waits_for_waiters(int16_t api_key);
   bool works_on_something() const;
   bool flush();
   base::Task<void> load(io::FileRange range);
   Step read();
+  Step wait_for_memory();
   bool reading_pays();
   Budget& budget();
 

@@ -6,10 +6,10 @@
 #include <map>
 #include <string>
 
+#include "base/complaints.h"
 #include "config/option.h"
 #include "io/sim/sim_world.h"
 #include "record/builder.h"
-#include "server/complaints.h"
 
 namespace stele::server {
 namespace {
@@ -19,13 +19,11 @@ namespace {
 // what the test prepared.
 class EchoRouter final : public RequestRouter {
  public:
-  explicit EchoRouter(io::Shard& shard) : executor_(shard.executor()), complaints_(shard.log(), shard.clock(), 10) {}
+  explicit EchoRouter(io::Shard& shard) : executor_(shard.executor()) {}
   RequestClass class_of(int16_t) const override { return RequestClass::kData; }
   bool pipelined(int16_t key) const override { return key == 0 || key == 6; }
   bool ends_soon(int16_t key) const override { return key != 2; }
   Budget& pipelined_waiters() override { return waiters_; }
-  Complaints& complaints() override { return complaints_; }
-  LimitCounts& limit_counts() override { return limit_counts_; }
   base::Task<Outcome> handle(Request& request, Response& response) override {
     const auto key = base::load_be<int16_t>(request.frame.data());
     const std::string text{base::as_text(request.frame.subspan(2))};
@@ -55,8 +53,6 @@ class EchoRouter final : public RequestRouter {
   base::Executor& executor_;
   std::map<std::string, std::unique_ptr<base::Signal>> waiting_;
   Budget waiters_{3};
-  Complaints complaints_;
-  LimitCounts limit_counts_;
 };
 
 // A file that the test plays by hand.
@@ -644,7 +640,7 @@ TEST_F(ConnectionTest, small_answers_that_wait_for_their_reader_are_charged_once
   send(bytes);
   EXPECT_GT(budgets_[0].used(), 350'000U);
   EXPECT_LT(router_.started.size(), 450U) << "who does not read is not worked for";
-  EXPECT_EQ(router_.limit_counts().of(Limit::kAnswerBytes), 1U);
+  EXPECT_EQ(shard().complaints().limits().of(base::Limit::kAnswerBytes), 1U);
   peer_->take_at_once = 1 << 20;
   while (peer_->written.size() < 904'000) {
     if (peer_->writable != nullptr) peer_->writable->set();
@@ -657,8 +653,8 @@ TEST_F(ConnectionTest, no_further_pipelined_request_starts_while_too_many_wait) 
   connect();
   send(frame(0, "a") + frame(0, "b") + frame(0, "c") + frame(0, "d") + frame(1, "e"));
   EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b", "c"}));
-  EXPECT_EQ(router_.complaints().total(), 1U);
-  EXPECT_EQ(router_.limit_counts().of(Limit::kProduceWaiters), 1U);
+  EXPECT_EQ(shard().complaints().total(), 1U);
+  EXPECT_EQ(shard().complaints().limits().of(base::Limit::kProduceWaiters), 1U);
   release("a");
   EXPECT_EQ(router_.started, (std::vector<std::string>{"a", "b", "c", "d"}));
   for (const char* text : {"b", "c", "d"}) release(text);

@@ -124,6 +124,8 @@ FetchSessions::Opened FetchSessions::open(const wire::FetchRequest& request, int
   total_weight_ += session.weight();
   // The reader makes a full request then, and gets no session for as long as it names so many.
   if (session.size() > limits_.partitions_max || total_weight_ > limits_.total_partitions_max) {
+    const bool alone = session.size() > limits_.partitions_max;
+    opened.limit = alone ? base::Limit::kFetchSessionPartitions : base::Limit::kFetchSessionsPartitions;
     erase(found);
     opened.code = base::ErrorCode::kFetchSessionIdNotFound;
     return opened;
@@ -139,14 +141,16 @@ FetchSessions::Opened FetchSessions::open(const wire::FetchRequest& request, int
   return opened;
 }
 
-std::shared_ptr<FetchSession> FetchSessions::create(const std::vector<FetchWish>& wishes, bool by_id,
-                                                    base::MonoTime now) {
-  if (wishes.size() > limits_.partitions_max) return nullptr;
-  if (sessions_.size() >= limits_.slots && !make_room(wishes.size(), now)) return nullptr;
+std::expected<std::shared_ptr<FetchSession>, base::Limit> FetchSessions::create(const std::vector<FetchWish>& wishes,
+                                                                                bool by_id, base::MonoTime now) {
+  if (wishes.size() > limits_.partitions_max) return std::unexpected(base::Limit::kFetchSessionPartitions);
+  if (sessions_.size() >= limits_.slots && !make_room(wishes.size(), now)) {
+    return std::unexpected(base::Limit::kFetchSessionSlots);
+  }
   auto session = std::make_shared<FetchSession>(fresh_id(), by_id, now);
   for (const FetchWish& wish : wishes) session->put(wish);
   while (total_weight_ + session->weight() > limits_.total_partitions_max) {
-    if (!make_room(session->size(), now)) return nullptr;
+    if (!make_room(session->size(), now)) return std::unexpected(base::Limit::kFetchSessionsPartitions);
   }
   total_weight_ += session->weight();
   sessions_.emplace(session->id(), session);

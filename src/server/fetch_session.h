@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <list>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/error_code.h"
+#include "base/limit.h"
 #include "base/random.h"
 #include "base/uuid.h"
 #include "wire/fetch_request.h"
@@ -85,15 +87,17 @@ class FetchSessions {
 
   struct Opened {
     base::ErrorCode code = base::ErrorCode::kNone;  // 70, 71 or 106: the answer is only this
+    std::optional<base::Limit> limit;               // met by a session that outgrew it: it is gone, and code is 70
     std::vector<FetchWish> wishes;
     std::shared_ptr<FetchSession> session;  // of an incremental request
     bool may_create = false;                // a full request that asks for a session
   };
   // What a request asks for, its session brought up to date.
   Opened open(const wire::FetchRequest& request, int16_t version, base::MonoTime now);
-  // A session for the reader of a full request; null where all slots are taken by sessions in use, or
+  // A session for the reader of a full request. The limit that it met where all slots are taken by sessions in use, or
   // where it names too many partitions: it then goes on naming all of them each time.
-  std::shared_ptr<FetchSession> create(const std::vector<FetchWish>& wishes, bool by_id, base::MonoTime now);
+  std::expected<std::shared_ptr<FetchSession>, base::Limit> create(const std::vector<FetchWish>& wishes, bool by_id,
+                                                                   base::MonoTime now);
   size_t size() const { return sessions_.size(); }
   size_t total_weight() const { return total_weight_; }
 

@@ -28,7 +28,7 @@ class FetchSessionTest : public ::testing::Test {
   std::shared_ptr<FetchSession> create(std::vector<int32_t> partitions) {
     auto opened = open(request(std::move(partitions), 0, 0));
     EXPECT_TRUE(opened.may_create);
-    return sessions_.create(opened.wishes, false, now_);
+    return sessions_.create(opened.wishes, false, now_).value_or(nullptr);
   }
   static std::vector<int32_t> partitions_of(const FetchSessions::Opened& opened) {
     std::vector<int32_t> all;
@@ -56,7 +56,7 @@ TEST_F(FetchSessionTest, a_session_id_names_its_shard) {
 TEST_F(FetchSessionTest, all_sessions_together_remember_no_more_than_their_limit) {
   FetchSessions few{{.slots = 10, .partitions_max = 4, .total_partitions_max = 6}, base::ShardId{1}, 3, random_};
   const auto make = [&](std::vector<int32_t> partitions) {
-    return few.create(few.open(request(std::move(partitions), 0, 0), 12, now_).wishes, false, now_);
+    return few.create(few.open(request(std::move(partitions), 0, 0), 12, now_).wishes, false, now_).value_or(nullptr);
   };
   const auto first = make({0, 1, 2});
   ASSERT_TRUE(make({0, 1}));

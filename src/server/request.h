@@ -9,7 +9,6 @@
 #include "base/task.h"
 #include "server/budget.h"
 #include "server/frame_buffer.h"
-#include "server/limit_counts.h"
 #include "server/response.h"
 
 namespace stele::server {
@@ -38,8 +37,6 @@ enum class Outcome {
   kClose,   // the connection ends once all earlier answers are out
 };
 
-class Complaints;
-
 // Where complete frames go. Called on the connection's shard.
 class RequestRouter {
  public:
@@ -52,8 +49,6 @@ class RequestRouter {
   virtual bool ends_soon(int16_t api_key) const = 0;
   // Counts the pipelined requests that wait; while it is exhausted none is started.
   virtual Budget& pipelined_waiters() = 0;
-  virtual Complaints& complaints() = 0;
-  virtual LimitCounts& limit_counts() = 0;
   // Frames that are destroyed stop waiting for an answer; work handed over goes on. `request` and `response` outlive
   // the task.
   virtual base::Task<Outcome> handle(Request& request, Response& response) = 0;

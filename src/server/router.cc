@@ -38,7 +38,7 @@ Outcome Call::refuse(const base::Error& error) {
 }
 
 Outcome Call::refuse_as_too_large() {
-  limit_counts().count(Limit::kRequestMemory);
+  complaints().count(base::Limit::kRequestMemory);
   return refuse({base::ErrorCode::kInvalidRequest,
                  fmt::format("it and its answer take more than {} bytes of memory (stele.request.memory.max)",
                              limits().memory_max)});
@@ -49,8 +49,8 @@ Router::Router(broker::BrokerShard& broker, RouterLimits limits)
       limits_(limits.calls),
       fetch_sessions_(limits.sessions, broker.shard().id(), broker.shard().shard_count(), broker.shard().random()),
       produce_waiters_(limits.produce_waiters_max),
-      complaints_(broker.shard().log(), broker.shard().clock(), limits.complaints_per_second),
-      services_{fetch_sessions_, fetch_waiters_, produce_waiters_, complaints_, limit_counts_, limits_} {
+      complaints_(broker.shard().complaints()),
+      services_{fetch_sessions_, fetch_waiters_, produce_waiters_, complaints_, limits_} {
   for (const Handler& handler : all_handlers()) {
     const auto key = static_cast<size_t>(handler.key);
     if (by_key_.size() <= key) by_key_.resize(key + 1);

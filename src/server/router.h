@@ -8,7 +8,6 @@
 
 #include "broker/broker_shard.h"
 #include "server/call.h"
-#include "server/complaints.h"
 #include "server/fetch_session.h"
 #include "server/request.h"
 
@@ -39,7 +38,6 @@ struct RouterLimits {
   CallLimits calls{};
   FetchSessionLimits sessions{};
   size_t produce_waiters_max = 100'000;  // stele.produce.waiters.max, of one shard
-  size_t complaints_per_second = 10;     // stele.log.complaints.per.second, of one shard
 };
 
 class Router final : public RequestRouter {
@@ -55,12 +53,8 @@ class Router final : public RequestRouter {
   bool pipelined(int16_t api_key) const override;
   bool ends_soon(int16_t api_key) const override;
   Budget& pipelined_waiters() override { return produce_waiters_; }
-  Complaints& complaints() override { return complaints_; }
   size_t produce_waiters() const { return produce_waiters_.used(); }
   size_t fetch_waiters() const { return fetch_waiters_; }
-  LimitCounts& limit_counts() override { return limit_counts_; }
-  const LimitCounts& limits_met() const { return limit_counts_; }
-  uint64_t complaints_made() const { return complaints_.total(); }
   base::Task<Outcome> handle(Request& request, Response& response) override;
 
  private:
@@ -79,8 +73,7 @@ class Router final : public RequestRouter {
   FetchSessions fetch_sessions_;
   size_t fetch_waiters_ = 0;
   Budget produce_waiters_;
-  Complaints complaints_;
-  LimitCounts limit_counts_;
+  base::Complaints& complaints_;
   CallServices services_;
   std::vector<const Handler*> by_key_;
   std::vector<Router*> peers_;

@@ -1,6 +1,6 @@
 #include "server/shard_server.h"
 
-#include "server/complaints.h"
+#include "base/complaints.h"
 
 namespace stele::server {
 
@@ -62,7 +62,7 @@ base::Task<void> ShardServer::sweep() {
     co_await io::sleep_until(shard_, shard_.clock().now() + kSweepEvery);
     const base::MonoTime now = shard_.clock().now();
     open_.for_each([now](Connection& connection) { connection.check_deadlines(now); });
-    router_.complaints().settle();
+    shard_.complaints().settle();
   }
 }
 

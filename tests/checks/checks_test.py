@@ -90,6 +90,18 @@ class Checks(unittest.TestCase):
         code = "namespace a {\nstruct S {\n  int f() {\n    if (x) {\n    }\n    auto l = [&](int y) {\n      return y;\n    };\n    return 1;\n  }\n};\nint g(\n    int x) {\n  return x;\n}\nconst T kT[] = {\n  {f(1)},\n};\n}"
         self.assertEqual(list(sizes.functions(code)), [("f", 3, 8), ("g", 12, 4)])
 
+    def test_limits_without_option_row_or_test_are_found(self):
+        limits = load("limits")
+        header = 'inline constexpr std::array kLimitOptions{\n    "a.max",\n    "stele.b.bytes",\n};'
+        page = "## Limits\n| limit |\n| `a.max`, also `x.<y>.max` | 1 |\n| `stele.b.bytes`, `.c.bytes`: what `d` does | 2 |\n\n## Next\n| `z` |"
+        self.assertEqual(limits.limits_of(header), ["a.max", "stele.b.bytes"])
+        self.assertEqual(limits.rows_of(page), ["a.max", "stele.b.bytes", "stele.b.c.bytes"])
+        named, options, tests = ["a.max"], {"a.max"}, '{"a.max", "1"}'
+        self.assertEqual(limits.problems_of(named, named, options, tests), [])
+        for wrong in ((named, [], options, tests), (named, named, set(), tests), (named, named, options, ""),
+                      ([], named, options, tests)):
+            self.assertEqual(len(limits.problems_of(*wrong)), 1, wrong)
+
     def test_long_sleeps_are_found_and_poll_intervals_pass(self):
         texts = load("texts")
         for line in ("time.sleep(1)", "time.sleep(0.5)", "std::this_thread::sleep_for(5ms)", "sleep 2", "Thread.sleep(1000)"):

@@ -45,7 +45,9 @@ void group_records(base::Bytes bytes) {
   Input input{bytes};
   SilentLog log;
   base::SeededRandom random{3};
-  GroupCoordinator group{{.groups_max = 100}, random, log};
+  StoppedClock clock;
+  base::Complaints complaints{log, clock};
+  GroupCoordinator group{{.groups_max = 100}, random, complaints};
   if (input.byte() == 1) {
     load(group, log, exact(input.rest()));
   } else {

@@ -72,7 +72,7 @@ void fetch_sessions(base::Bytes bytes) {
     const int16_t version = input.byte() % 2 == 0 ? int16_t{12} : int16_t{13};
     const auto opened = sessions.open(request_of(input, reader), version, now);
     std::shared_ptr<server::FetchSession> session = opened.session;
-    if (opened.may_create && !session) session = sessions.create(opened.wishes, version >= 13, now);
+    if (opened.may_create && !session) session = sessions.create(opened.wishes, version >= 13, now).value_or(nullptr);
     if (session) {
       STELE_CHECK(opened.code == base::ErrorCode::kNone && session->size() <= kPartitionsMax);
       STELE_CHECK(session->id() > 0 && session->id() % 3 == 1, "session {}", session->id());

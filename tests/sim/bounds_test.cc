@@ -1,7 +1,9 @@
 // The limits of the option table at which a broker behaves otherwise: each is reached, and the log names it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "sim/broker_world.h"
 #include "sim/client.h"
@@ -9,6 +11,8 @@
 #include "wire/api_versions_response.h"
 #include "wire/create_partitions_request.h"
 #include "wire/create_partitions_response.h"
+#include "wire/delete_topics_request.h"
+#include "wire/delete_topics_response.h"
 #include "wire/fetch_request.h"
 #include "wire/fetch_response.h"
 #include "wire/metadata_request.h"
@@ -73,7 +77,7 @@ TEST_F(BoundsTest, max_connections_can_be_set_for_one_listener) {
   base::Duration took{};
   run([&](io::Shard& shard) { return count_served(shard, 5, served, took); });
   EXPECT_EQ(served, 3);
-  EXPECT_TRUE(world_->lines().mention("see max.connections"));
+  EXPECT_TRUE(world_->lines().mention("(max.connections)"));
 }
 
 TEST_F(BoundsTest, max_connection_creation_rate_lets_connections_wait) {
@@ -84,7 +88,7 @@ TEST_F(BoundsTest, max_connection_creation_rate_lets_connections_wait) {
   EXPECT_EQ(served, 30);
   EXPECT_GT(took, seconds{1});
   EXPECT_LT(took, seconds{4});
-  EXPECT_TRUE(world_->lines().mention("see max.connection.creation.rate"));
+  EXPECT_TRUE(world_->lines().mention("(max.connection.creation.rate)"));
 }
 
 // --- lines of the log
@@ -113,6 +117,32 @@ TEST_F(BoundsTest, stele_log_complaints_per_second_keeps_a_client_from_filling_t
   }
   EXPECT_GT(lines, 0);
   EXPECT_LE(lines, 3 * 2 * (elapsed + 1));  // of three shards
+  EXPECT_TRUE(world_->lines().mention("more lines about clients were left out"));
+}
+
+// A Metadata request that would make so many topics.
+Task<void> name_new_topics(io::Shard& shard, int count) {
+  const auto client = co_await connect_patiently(shard);
+  std::vector<std::string> names;
+  for (int i = 0; i < count; ++i) names.push_back("new-" + std::to_string(i));
+  wire::MetadataRequest request;
+  request.topics.emplace();
+  for (const std::string& name : names) request.topics->emplace_back().name = std::string_view{name};
+  const auto answer = co_await client->call<wire::MetadataResponse>(request, 8);
+  EXPECT_TRUE(answer && answer->topics.size() == names.size());
+}
+
+TEST_F(BoundsTest, one_request_for_many_topics_does_not_fill_the_log) {
+  start({{"stele.log.complaints.per.second", "3"}});
+  const size_t before = std::ranges::count(world_->lines().text(), '\n');
+  const base::MonoTime begun = world_->world().now();
+  run([](io::Shard& shard) { return name_new_topics(shard, 20'000); });
+  world_->pass(seconds{2});
+  const auto elapsed = std::chrono::duration_cast<seconds>(world_->world().now() - begun).count();
+  const size_t lines = std::ranges::count(world_->lines().text(), '\n') - before;
+  EXPECT_GT(lines, 1U);
+  EXPECT_LE(lines, static_cast<size_t>((3 + 1) * (elapsed + 1)));  // of the control shard
+  EXPECT_TRUE(world_->lines().mention("(stele.request.partitions.max)"));
   EXPECT_TRUE(world_->lines().mention("more lines about clients were left out"));
 }
 
@@ -228,6 +258,31 @@ Task<void> outgrow_partitions(io::Shard& shard) {
 TEST_F(BoundsTest, stele_partitions_max_bounds_all_topics_together) {
   start({{"stele.partitions.max", "10"}});
   run(outgrow_partitions);
+}
+
+Task<void> make_and_delete(io::Shard& shard, int rounds) {
+  const auto client = co_await connect_patiently(shard);
+  for (int i = 0; i < rounds; ++i) {
+    EXPECT_EQ(co_await client->create_topic("passing", 4), 0);
+    wire::DeleteTopicsRequest remove;
+    remove.topic_names.emplace_back("passing");
+    remove.timeout_ms = 1000;
+    const auto answer = co_await client->call<wire::DeleteTopicsResponse>(remove, 5);
+    EXPECT_TRUE(answer && answer->responses.front().error_code == 0);
+  }
+}
+
+TEST_F(BoundsTest, stele_partitions_max_bounds_those_that_wait_for_removal_too) {
+  start({{"stele.partitions.max", "20"}});
+  run([](io::Shard& shard) { return make_and_delete(shard, 25); });
+  std::set<std::string> waiting;
+  for (const std::string& file : world_->broker_host().disk().files("/data")) {
+    const size_t end = file.find("-delete/");
+    if (end != std::string::npos) waiting.insert(file.substr(0, end));
+  }
+  EXPECT_GT(waiting.size(), 4U) << "the delay is given as long as there is room";
+  EXPECT_LE(waiting.size(), 20U - 6U);
+  EXPECT_TRUE(world_->lines().mention("removed without delay"));
 }
 
 Task<void> fetch_in_sessions(io::Shard& shard, int count, int& kept) {

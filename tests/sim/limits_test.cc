@@ -77,7 +77,7 @@ TEST_F(LimitsTest, connections_over_max_connections_are_closed_and_counted) {
   int served = 0;
   run([&](io::Shard& shard) { return count_served(shard, 15, served); });
   EXPECT_EQ(served, 10);
-  EXPECT_TRUE(world_->lines().mention("see max.connections"));
+  EXPECT_TRUE(world_->lines().mention("(max.connections)"));
   EXPECT_TRUE(world_->run_until([this] { return world_->connections() == 0; }, seconds{5}));
   served = 0;
   run([&](io::Shard& shard) { return count_served(shard, 10, served); });

@@ -44,7 +44,7 @@ size_t bytes_of(const std::vector<JoinProtocol>& protocols) {
 
 size_t GroupMember::bytes() const {
   return kMemberBytes + 2 * id.size() + (instance_id ? 2 * instance_id->size() : 0) + client_id.size() +
-         client_host.size() + bytes_of(protocols);
+         client_host.size() + bytes_of(protocols) + assignment.size();
 }
 
 ClassicGroup::ClassicGroup(std::string id, const StoredGroup& stored, size_t& bytes)
@@ -184,6 +184,12 @@ void ClassicGroup::set_protocols(GroupMember& member, std::vector<JoinProtocol> 
   count(member, true);
 }
 
+void ClassicGroup::set_assignment(GroupMember& member, base::ByteVector assignment) {
+  count_bytes(member.bytes(), false);
+  member.assignment = std::move(assignment);
+  count_bytes(member.bytes(), true);
+}
+
 std::optional<RequestId> ClassicGroup::set_joining(GroupMember& member, std::optional<RequestId> request) {
   if (member.joining) --joining_;
   if (request) ++joining_;
@@ -276,7 +282,7 @@ void ClassicGroup::stored_was_appended(const StoredGroup& stored, base::Timestam
   if (stored.generation != generation_ || stored.members.empty()) return;
   if (is(GroupState::kPreparingRebalance)) return;
   for (const StoredMember& from : stored.members) {
-    if (GroupMember* to = member(from.member_id)) to->assignment = from.assignment;
+    if (GroupMember* to = member(from.member_id)) set_assignment(*to, from.assignment);
   }
   if (is(GroupState::kCompletingRebalance)) transition(GroupState::kStable, now);
 }

@@ -33,14 +33,14 @@ struct GroupMember {
   int32_t rebalance_timeout_ms = 0;
   int32_t session_timeout_ms = 0;
   std::vector<JoinProtocol> protocols;  // in the order of its preference
-  base::ByteVector assignment;
-  std::optional<RequestId> joining;  // the JoinGroup that waits for an answer; set through the group, which counts
+  base::ByteVector assignment;          // set through the group, which counts it
+  std::optional<RequestId> joining;     // the JoinGroup that waits for an answer; set through the group, which counts
   std::optional<RequestId> syncing;
   bool is_new = false;  // has not been given its id yet, so it can't heartbeat
 
   // Empty where the member does not know the protocol.
   base::ByteVector metadata(std::string_view protocol) const;
-  // What it holds of memory by its own will, roughly. Its assignment is bounded by what fits into one record.
+  // What it holds of memory, roughly.
   size_t bytes() const;
 };
 
@@ -89,6 +89,7 @@ class ClassicGroup {
   GroupMember& rename(const std::string& old_id, const std::string& new_id);
 
   void set_protocols(GroupMember& member, std::vector<JoinProtocol> protocols);
+  void set_assignment(GroupMember& member, base::ByteVector assignment);
   // Gives back the request that waited before, if any: it is the caller's to answer.
   std::optional<RequestId> set_joining(GroupMember& member, std::optional<RequestId> request);
   bool all_joined() const { return pending_joins_.empty() && joining_ == members_.size(); }

@@ -25,7 +25,7 @@ class Golden : public GroupTest {
 
 TEST_F(Golden, a_log_of_kafka_gives_its_groups_and_offsets) {
   const base::ByteVector bytes = golden_log();
-  GroupCoordinator loaded(options, random, silent);
+  GroupCoordinator loaded(options, random, complaints);
   GroupLoader loader(loaded, decompressor, silent);
   EXPECT_EQ(*loader.load(bytes), bytes.size());
   EXPECT_EQ(loader.records(), 17);
@@ -76,7 +76,7 @@ TEST_F(Golden, what_can_not_be_read_is_passed_over) {
   LogRecord future{base::from_hex("0002000167"), base::from_hex("0063")};
   const auto good = encode_group_record(OffsetRecord{"g", "t", 0, CommittedOffset{5, -1, "", 1, -1, {}}});
   const base::ByteVector batch = encode_batch(std::vector{consumer_group, garbage, future, *good}, base::Timestamp{1});
-  GroupCoordinator loaded(options, random, silent);
+  GroupCoordinator loaded(options, random, complaints);
   GroupLoader loader(loaded, decompressor, silent);
   EXPECT_EQ(*loader.load(batch), batch.size());
   EXPECT_EQ(loader.other_records(), 1);

@@ -115,8 +115,9 @@ GroupOutcome GroupCoordinator::refused(const Outcome& outcome, ErrorCode error, 
     const auto* stored = std::get_if<GroupRecord>(&record);
     ClassicGroup* group = stored ? find(stored->group_id) : nullptr;
     if (!group) continue;
-    log_.warn("[group {}] could not be stored ({}){}", group->id(), base::error_name(error),
-              error == ErrorCode::kUnknownServerError ? ": fewer members, topics or smaller metadata would fit" : "");
+    complaints_.warn(
+        "[group {}] could not be stored ({}){}", group->id(), base::error_name(error),
+        error == ErrorCode::kUnknownServerError ? ": fewer members, topics or smaller metadata would fit" : "");
     if (group->is(GroupState::kStable) || group->is(GroupState::kCompletingRebalance)) prepare_rebalance(*group, turn);
   }
   return out;
@@ -157,6 +158,7 @@ void GroupCoordinator::sync(SyncGroup& sync, Turn turn) {
   if (!group || group->is(GroupState::kEmpty)) return refuse_with(group, ErrorCode::kUnknownMemberId);
   if (const ErrorCode error = check_sync(sync, *group); error != ErrorCode::kNone) return refuse_with(group, error);
   if (group->is(GroupState::kPreparingRebalance)) return refuse_with(group, ErrorCode::kRebalanceInProgress);
+  if (is_too_large(sync, *group)) return refuse_with(group, ErrorCode::kGroupMaxSizeReached);
 
   GroupMember& member = *group->member(sync.member_id);
   group->pending_syncs().erase(member.id);
@@ -291,8 +293,8 @@ ClassicGroup* GroupCoordinator::find(std::string_view id) {
 
 bool GroupCoordinator::is_full(std::string_view wanted) const {
   if (groups_.size() < options_.groups_max) return false;
-  log_.warn("group {} is refused: {} groups are known to this coordinator, as many as stele.groups.max allows", wanted,
-            groups_.size());
+  complaints_.reached(base::Limit::kGroups, "group {} is refused: {} groups are known to this coordinator", wanted,
+                      groups_.size());
   return true;
 }
 
@@ -303,10 +305,27 @@ bool GroupCoordinator::is_too_large(const JoinGroup& join, const ClassicGroup& g
   if (wanted <= held && held > 0) return false;
   const size_t more = wanted - held + (held > 0 ? 0 : join.member_id.size() + join.client_id.size());
   if (members_bytes_ + more <= options_.members_bytes_max) return false;
-  log_.warn(
-      "[group {}] a member is refused: members hold {} bytes and it brings {} more, over {} "
-      "(stele.group.members.bytes.max, this coordinator's share)",
-      join.group_id, members_bytes_, more, options_.members_bytes_max);
+  complaints_.reached(base::Limit::kGroupMembersBytes,
+                      "[group {}] a member is refused: members hold {} bytes and it brings {} more, over this "
+                      "coordinator's share of {}",
+                      join.group_id, members_bytes_, more, options_.members_bytes_max);
+  return true;
+}
+
+// What the leader assigns stands in for what the members had.
+bool GroupCoordinator::is_too_large(const SyncGroup& sync, const ClassicGroup& group) const {
+  if (!group.is(GroupState::kCompletingRebalance) || !group.is_leader(sync.member_id)) return false;
+  size_t held = 0;
+  size_t wanted = 0;
+  for (const auto& [id, member] : group.members()) held += member.assignment.size();
+  for (const auto& given : sync.assignments) {
+    if (group.members().contains(given.member_id)) wanted += given.bytes.size();
+  }
+  if (wanted <= held || members_bytes_ - held + wanted <= options_.members_bytes_max) return false;
+  complaints_.reached(base::Limit::kGroupMembersBytes,
+                      "[group {}] assignments are refused: members hold {} bytes and these are {} more, over this "
+                      "coordinator's share of {}",
+                      sync.group_id, members_bytes_, wanted - held, options_.members_bytes_max);
   return true;
 }
 

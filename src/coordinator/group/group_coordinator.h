@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/log_sink.h"
+#include "base/complaints.h"
 #include "base/random.h"
 #include "coordinator/group/classic_group.h"
 #include "coordinator/group/commands.h"
@@ -54,9 +54,9 @@ class GroupCoordinator {
   using Record = GroupLogRecord;
   using Outcome = GroupOutcome;
 
-  // `random` (member ids) and `log` outlive the coordinator.
-  GroupCoordinator(const GroupOptions& options, base::Random& random, base::LogSink& log)
-      : options_(options), random_(random), log_(log) {}
+  // `random` (member ids) and `complaints` outlive the coordinator.
+  GroupCoordinator(const GroupOptions& options, base::Random& random, base::Complaints& complaints)
+      : options_(options), random_(random), complaints_(complaints) {}
 
   // --- what CoordinatorRuntime asks of a machine
   Outcome handle(Command command, Now now);
@@ -111,6 +111,7 @@ class GroupCoordinator {
   bool is_full(std::string_view wanted) const;
   // What members hold of memory would be too much; says so.
   bool is_too_large(const JoinGroup& join, const ClassicGroup& group) const;
+  bool is_too_large(const SyncGroup& sync, const ClassicGroup& group) const;
   bool accepts(ClassicGroup& group, std::string_view member_id) const;
   std::string make_member_id(std::string_view prefix);
   JoinGroupReply current_generation(const ClassicGroup& group, const std::string& member_id) const;
@@ -161,7 +162,7 @@ class GroupCoordinator {
 
   GroupOptions options_;
   base::Random& random_;
-  base::LogSink& log_;
+  base::Complaints& complaints_;
   bool loading_ = true;
   base::Timestamp turn_time_;
   size_t members_bytes_ = 0;  // of all groups, which count it

@@ -45,7 +45,7 @@ class GroupTest : public testing::Test {
   void start() {
     runtime = std::make_unique<Runtime>(log, std::chrono::milliseconds(5'000));
     GroupCoordinator& machine =
-        runtime->start_loading(base::LeaderEpoch{0}, std::make_unique<GroupCoordinator>(options, random, silent));
+        runtime->start_loading(base::LeaderEpoch{0}, std::make_unique<GroupCoordinator>(options, random, complaints));
     for (size_t i = 0; i < log.entries.size(); ++i) {
       const LogRecord& entry = log.entries[i];
       auto decoded =
@@ -191,6 +191,13 @@ class GroupTest : public testing::Test {
   GroupOptions options;
   MemoryLog log;
   SilentLog silent;
+  class Stopped final : public base::Clock {
+   public:
+    base::MonoTime now() const override { return {}; }
+    base::MonoTime read() const override { return {}; }
+    base::Timestamp wall() const override { return base::Timestamp{0}; }
+  } stopped;
+  base::Complaints complaints{silent, stopped};
   base::SeededRandom random{7};
   std::unique_ptr<Runtime> runtime;
   std::map<RequestId, GroupReplyBody> replies;

@@ -38,6 +38,8 @@ void GroupCoordinator::join(JoinGroup& join, Turn turn) {
   if (!accepts(*group, join.member_id)) {
     cancel(*group, Timer::kMember, join.member_id);
     group->remove(join.member_id);
+    complaints_.reached(base::Limit::kGroupSize, "[group {}] a member is refused: it has {}", group->id(),
+                        group->members().size());
     answer(group, turn, refusal(ErrorCode::kGroupMaxSizeReached, ""));
   } else if (is_too_large(join, *group)) {
     answer(group, turn, refusal(ErrorCode::kGroupMaxSizeReached, ""));

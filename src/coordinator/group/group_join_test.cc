@@ -226,6 +226,31 @@ TEST_F(GroupJoin, members_hold_no_more_bytes_than_allowed) {
   EXPECT_EQ(machine().members_bytes(), 0U);
 }
 
+TEST_F(GroupJoin, assignments_count_among_the_bytes_of_members) {
+  options.members_bytes_max = 10'000;
+  start();
+  const auto held = [this]() { return runtime->machine()->members_bytes(); };
+  auto [id, request] = arrive();
+  pass(options.initial_rebalance_delay_ms);
+  const size_t before = held();
+  const std::string large(9'900, 'a');
+  EXPECT_EQ(synced(send(sync_of(id, 1, {{id, large}}))).error, ErrorCode::kGroupMaxSizeReached);
+  EXPECT_EQ(held(), before);
+  EXPECT_EQ(state(), "CompletingRebalance");
+  EXPECT_EQ(complaints.limits().of(base::Limit::kGroupMembersBytes), 1U);
+  EXPECT_EQ(synced(send(sync_of(id, 1, {{id, "a"}, {"nobody", large}}))).error, ErrorCode::kNone)
+      << "what is for nobody is not kept";
+  EXPECT_EQ(held(), before + 1);
+  const RequestId again = send(join_of(id, {"range", "x"}));
+  EXPECT_EQ(joined(again).generation, 2);
+  EXPECT_EQ(synced(send(sync_of(id, 2, {{id, std::string(5'000, 'a')}}))).error, ErrorCode::kNone);
+  EXPECT_GT(held(), before + 5'000);
+  restart();
+  EXPECT_GT(held(), 5'000U) << "as loaded";
+  leave({{id, {}}});
+  EXPECT_EQ(held(), 0U);
+}
+
 TEST_F(GroupJoin, pending_ids_are_bounded) {
   options.members_bytes_max = 10'000;
   start();

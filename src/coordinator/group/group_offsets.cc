@@ -47,11 +47,13 @@ void GroupCoordinator::commit(OffsetCommit& commit, Turn turn) {
 
   OffsetCommitReply reply;
   bool no_room = false;
+  bool metadata_too_large = false;
   for (auto& topic : commit.topics) {
     auto& answered = reply.topics.emplace_back(OffsetCommitReply::Topic{topic.name, topic.id, {}});
     for (auto& partition : topic.partitions) {
       if (partition.metadata && utf16_length(*partition.metadata) > options_.offset_metadata_max) {
         answered.partitions.push_back({partition.partition, ErrorCode::kOffsetMetadataTooLarge});
+        metadata_too_large = true;
         continue;
       }
       if (offsets_.count() >= options_.offsets_max &&
@@ -72,10 +74,12 @@ void GroupCoordinator::commit(OffsetCommit& commit, Turn turn) {
     }
   }
   if (no_room) {
-    log_.warn(
-        "offsets of group {} are refused: {} are known to this coordinator, as many as stele.group.offsets.max "
-        "allows",
-        commit.group_id, offsets_.count());
+    complaints_.reached(base::Limit::kGroupOffsets, "offsets of group {} are refused: {} are known to this coordinator",
+                        commit.group_id, offsets_.count());
+  }
+  if (metadata_too_large) {
+    complaints_.reached(base::Limit::kOffsetMetadata, "offsets of group {} are refused: their metadata is too large",
+                        commit.group_id);
   }
   answer(group, turn, std::move(reply));
 }

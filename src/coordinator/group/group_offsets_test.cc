@@ -176,7 +176,7 @@ TEST_F(GroupOffsets, deleted_topics_take_their_offsets_along) {
 }
 
 TEST_F(GroupOffsets, a_transaction_of_kafkas_log_shows_its_offsets_at_its_end) {
-  auto machine = std::make_unique<GroupCoordinator>(options, random, silent);
+  auto machine = std::make_unique<GroupCoordinator>(options, random, complaints);
   const base::ProducerId producer{5};
   const GroupLogRecord pending = OffsetRecord{"g", "t", 0, CommittedOffset{9, -1, "", 1, -1, {}}};
   machine->replay(base::Offset{0}, producer, pending);

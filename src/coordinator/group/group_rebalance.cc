@@ -26,14 +26,14 @@ void GroupCoordinator::maybe_complete_join(ClassicGroup& group, Turn turn) {
 void GroupCoordinator::prepare_rebalance(ClassicGroup& group, Turn turn) {
   if (group.is(GroupState::kCompletingRebalance)) {
     answer_syncs(group, ErrorCode::kRebalanceInProgress, nullptr, turn);
-    for (auto& [id, member] : group.members()) member.assignment.clear();
+    for (auto& [id, member] : group.members()) group.set_assignment(member, {});
   }
   group.pending_syncs().clear();
   cancel(group, Timer::kSync);
   const bool is_initial = group.is(GroupState::kEmpty);
   group.transition(GroupState::kPreparingRebalance, turn.now.wall);
-  log_.info("[group {}] preparing to rebalance from generation {} with {} members", group.id(), group.generation(),
-            group.members().size());
+  complaints_.info("[group {}] preparing to rebalance from generation {} with {} members", group.id(),
+                   group.generation(), group.members().size());
   if (is_initial) {
     const int32_t delay = options_.initial_rebalance_delay_ms;
     group.initial_delay = ClassicGroup::InitialDelay{delay, std::max(group.rebalance_timeout_ms() - delay, 0)};
@@ -78,11 +78,11 @@ void GroupCoordinator::complete_join(ClassicGroup& group, Turn turn) {
   }
   group.next_generation(turn.now.wall);
   if (group.is(GroupState::kEmpty)) {
-    log_.info("[group {}] generation {} is empty", group.id(), group.generation());
+    complaints_.info("[group {}] generation {} is empty", group.id(), group.generation());
     turn.out.records.emplace_back(record_of(group, nullptr));
     return;
   }
-  log_.info("[group {}] generation {} has {} members", group.id(), group.generation(), group.members().size());
+  complaints_.info("[group {}] generation {} has {} members", group.id(), group.generation(), group.members().size());
   for (auto& [id, member] : group.members()) {
     JoinGroupReply reply = current_generation(group, id);
     if (group.is_leader(id)) reply.members = group.joined_members();
@@ -102,7 +102,7 @@ void GroupCoordinator::sync_deadline(ClassicGroup& group, Turn turn) {
     cancel(group, Timer::kMember, id);
     group.remove(id);
   }
-  log_.info("[group {}] removed {} members that did not sync in time", group.id(), late.size());
+  complaints_.info("[group {}] removed {} members that did not sync in time", group.id(), late.size());
   prepare_rebalance(group, turn);
 }
 
@@ -116,7 +116,7 @@ void GroupCoordinator::member_deadline(ClassicGroup& group, const std::string& m
   if (!member) return;
   // Who waits for an answer of ours is alive; its session starts again when it is answered.
   if (!member->is_new && (member->joining || member->syncing)) return;
-  log_.info("[group {}] session of member {} has ended", group.id(), member_id);
+  complaints_.info("[group {}] session of member {} has ended", group.id(), member_id);
   remove_member(group, member_id, turn);
   if (group.is(GroupState::kStable) || group.is(GroupState::kCompletingRebalance)) {
     prepare_rebalance(group, turn);

@@ -108,7 +108,7 @@ TEST_F(Runtime, while_loading_only_heartbeats_are_let_through) {
   GroupTest::Runtime loading(log, std::chrono::milliseconds(5'000));
   EXPECT_EQ(std::get<HeartbeatReply>(loading.submit({1, Heartbeat{"g", 1, "m", {}}}, now()).at(0).body).error,
             ErrorCode::kNotCoordinator);
-  loading.start_loading(base::LeaderEpoch{1}, std::make_unique<GroupCoordinator>(options, random, silent));
+  loading.start_loading(base::LeaderEpoch{1}, std::make_unique<GroupCoordinator>(options, random, complaints));
   EXPECT_EQ(std::get<HeartbeatReply>(loading.submit({1, Heartbeat{"g", 1, "m", {}}}, now()).at(0).body).error,
             ErrorCode::kNone);
   EXPECT_EQ(std::get<JoinGroupReply>(loading.submit({2, join_of("")}, now()).at(0).body).error,

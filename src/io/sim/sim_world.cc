@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/complaints.h"
 #include "io/sim/branches.h"
 #include "io/sim/seeds.h"
 #include "io/sim/sim_loop.h"
@@ -67,6 +68,7 @@ class SimShard final : public SimLoop, public base::Executor, public base::Clock
   base::Clock& clock() override { return *this; }
   base::Random& random() override { return random_; }
   base::LogSink& log() override { return *world_.log_; }
+  base::Complaints& complaints() override { return complaints_; }
   std::unique_ptr<Timer> make_timer() override;
 
   base::Result<std::unique_ptr<Listener>> listen(const Endpoint& endpoint) override {
@@ -179,6 +181,7 @@ class SimShard final : public SimLoop, public base::Executor, public base::Clock
   base::MonoTime held_until_{};
   base::IntrusiveList<base::Waiter> ready_;
   std::vector<Link> links_;
+  base::Complaints complaints_{*world_.log_, *this};
   base::TaskScope tasks_;
 };
 

@@ -51,6 +51,14 @@ struct Fetch {
   std::vector<bool> known;       // the partition is in the image
 };
 
+// A reader that gets no session, or lost it: it names its partitions each time. Where many read, all slots are in use
+// all the time, which is worth no line.
+void tell_limit(const Call& call, base::Limit limit) {
+  if (limit == base::Limit::kFetchSessionSlots) return call.complaints().count(limit);
+  call.complaints().reached(limit, "no fetch session for {}:{} (client id \"{}\"): it names too many partitions",
+                            call.connection().client_address, call.connection().client_port, call.client_id());
+}
+
 base::Task<void> resolve(const Call& call, Fetch& fetch) {
   const bool by_id = call.version() >= kFirstVersionById;
   fetch.items.reserve(fetch.opened.wishes.size());
@@ -227,9 +235,10 @@ base::Task<Outcome> answer(Call& call, Fetch& fetch) {
     response.responses.back().partitions.push_back(std::move(data));
   }
   if (opened.may_create && !opened.session) {
-    opened.session = call.fetch_sessions().create(opened.wishes, call.version() >= kFirstVersionById,
-                                                  call.broker().shard().clock().now());
-    if (!opened.session) call.limit_counts().count(Limit::kFetchSessions);
+    auto made = call.fetch_sessions().create(opened.wishes, call.version() >= kFirstVersionById,
+                                             call.broker().shard().clock().now());
+    if (!made) tell_limit(call, made.error());
+    opened.session = std::move(made).value_or(nullptr);
     if (opened.session) {
       for (auto& topic : response.responses) {
         for (const auto& data : topic.partitions) {
@@ -265,6 +274,7 @@ base::Task<Outcome> fetch(Call& call) {
   }
   io::Shard& shard = call.broker().shard();
   Fetch fetch{*request, call.fetch_sessions().open(*request, call.version(), shard.clock().now()), {}, {}};
+  if (fetch.opened.limit) tell_limit(call, *fetch.opened.limit);
   if (fetch.opened.code != ErrorCode::kNone) co_return answer_code(call, fetch.opened.code);
   BudgetCharge bookkeeping;
   if (call.budget() != nullptr) bookkeeping.add(*call.budget(), bytes_of(fetch.opened.wishes));
@@ -275,7 +285,8 @@ base::Task<Outcome> fetch(Call& call) {
     int64_t bytes_missing = 0;
     if (complete(fetch, bytes_missing) || shard.clock().now() >= deadline) break;
     if (call.fetch_waiters() >= call.limits().fetch_waiters_max) {
-      call.limit_counts().count(Limit::kFetchWaiters);
+      call.complaints().reached(base::Limit::kFetchWaiters, "a fetch is answered at once: {} wait for records",
+                                call.fetch_waiters());
       break;
     }
     const WaitingFetch waiting{call.fetch_waiters()};

@@ -24,8 +24,7 @@ base::Task<void> create_offsets_topic(Call& call) {
   std::vector<std::string> names{std::string(broker::kOffsetsTopic)};
   const auto errors = co_await create_on_control(call, std::move(names));
   for (const auto& [name, error] : errors) {
-    call.broker().shard().log().error("{} can't be created, consumers that subscribe wait for it: {}", name,
-                                      error.message);
+    call.complaints().error("{} can't be created, consumers that subscribe wait for it: {}", name, error.message);
   }
 }
 
