@@ -491,7 +491,7 @@ base::Task<base::Result<void>> Recovery::start_over_at_log_start() {
     if (segment.size() == 0) continue;
     std::string name = segment.file_name(kLogSuffix);
     const std::string aside = fmt::format("{}.below-{}", name, args_.log_start_offset.value());
-    args_.shard->log().error(
+    args_.shard->log().warn(
         "{}/{}/{}: its {} bytes of records below the log start are set aside as {}, which nothing reads or removes",
         args_.log_dir->path(), args_.name, name, segment.size(), aside);
     segment.close_files();
